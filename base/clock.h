@@ -1,0 +1,57 @@
+// Time, injected: code that waits or measures takes a Clock, tests bring their own
+// (tests/testing/simulated_clock.h) and move it by hand.
+//
+// The time is monotonic; it says how long, never what o'clock. Deadlines therefore
+// survive a jump of the wall clock.
+
+#ifndef GROUPMAMBA_BASE_CLOCK_H_
+#define GROUPMAMBA_BASE_CLOCK_H_
+
+#include <chrono>
+
+#include "absl/base/thread_annotations.h"
+#include "base/mutex.h"
+
+namespace groupmamba {
+
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+// The latest time there is: "no deadline".
+inline constexpr TimePoint kForever = TimePoint::max();
+
+inline double ToSeconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+inline double ToMilliseconds(Duration d) {
+  return std::chrono::duration<double, std::milli>(d).count();
+}
+
+// Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  virtual TimePoint Now() const = 0;
+
+  // Waits until `condition` is notified or the time is reached, whichever comes
+  // first; may also wake without cause. `mutex` is held before and after.
+  // kForever waits for the notification alone.
+  virtual void WaitUntil(CondVar* condition, Mutex* mutex, TimePoint time)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) = 0;
+};
+
+// The machine's steady clock.
+class RealClock : public Clock {
+ public:
+  // One for the process; never destroyed.
+  static RealClock* Get();
+
+  TimePoint Now() const override;
+  void WaitUntil(CondVar* condition, Mutex* mutex, TimePoint time) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_BASE_CLOCK_H_
