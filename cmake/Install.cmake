@@ -1,0 +1,16 @@
+# cmake --install: bin/ with the programs, lib/groupmamba/ with what they load of
+# LibTorch. The libraries lie in one folder, where their own RPATH ($ORIGIN) finds
+# each other.
+include(GNUInstallDirs)
+set_target_properties(groupmamba-server groupmamba-client PROPERTIES
+  INSTALL_RPATH "$ORIGIN/../lib/groupmamba")
+install(TARGETS groupmamba-server groupmamba-client)
+if(GROUPMAMBA_TORCH)
+  set(site ${GROUPMAMBA_DEPS_DIR}/site)
+  install(FILES
+    ${site}/torch/lib/libtorch_cpu.so ${site}/torch/lib/libc10.so
+    ${site}/torch/lib/libgomp.so.1 ${site}/nvidia/cu13/lib/libcudart.so.13
+    ${site}/nvidia/cu13/lib/libcupti.so.13
+    DESTINATION lib/groupmamba)
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
