@@ -1,8 +1,8 @@
-// Time, injected: code that waits or measures takes a Clock, tests bring their own
-// (tests/testing/simulated_clock.h) and move it by hand.
+// Time, injected: code that waits or measures takes a Clock, tests bring their
+// own (tests/testing/simulated_clock.h) and move it by hand.
 //
-// The time is monotonic; it says how long, never what o'clock. Deadlines therefore
-// survive a jump of the wall clock.
+// The time is monotonic; it says how long, never what o'clock. Deadlines
+// therefore survive a jump of the wall clock.
 
 #ifndef GROUPMAMBA_BASE_CLOCK_H_
 #define GROUPMAMBA_BASE_CLOCK_H_

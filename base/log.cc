@@ -42,8 +42,8 @@ std::string FormatTime(int64_t wall_time_ms) {
                           absl::UTCTimeZone());
 }
 
-// A value as text; quoted where it would otherwise blur with its neighbours, and
-// escaped so that nothing from outside can start a line of its own.
+// A value as text; quoted where it would otherwise blur with its neighbours,
+// and escaped so that nothing from outside can start a line of its own.
 std::string TextValue(const LogField& field) {
   return std::visit(
       [](const auto& value) -> std::string {
@@ -73,8 +73,8 @@ void SetLogOptions(LogFormat format, LogLevel minimum) {
   g_minimum = minimum;
 }
 
-std::string FormatLogLine(LogFormat format, int64_t wall_time_ms, LogLevel level,
-                          absl::string_view event,
+std::string FormatLogLine(LogFormat format, int64_t wall_time_ms,
+                          LogLevel level, absl::string_view event,
                           std::initializer_list<LogField> fields) {
   if (format == LogFormat::kText) {
     std::string line =

@@ -1,5 +1,5 @@
-// Diagnostics: one line an event on standard error, as text for people or as JSON
-// for collectors. Results never come here; they go to standard output.
+// Diagnostics: one line an event on standard error, as text for people or as
+// JSON for collectors. Results never come here; they go to standard output.
 //
 //   Log(LogLevel::kInfo, "listening", {{"address", "0.0.0.0:8001"}});
 //   text:  2026-11-23T20:15:29.123Z INFO listening address=0.0.0.0:8001
@@ -29,7 +29,8 @@ struct LogField {
 
   LogField(absl::string_view k, absl::string_view v)
       : key(k), value(std::string(v)) {}
-  LogField(absl::string_view k, const char* v) : key(k), value(std::string(v)) {}
+  LogField(absl::string_view k, const char* v)
+      : key(k), value(std::string(v)) {}
   LogField(absl::string_view k, const std::string& v) : key(k), value(v) {}
   LogField(absl::string_view k, bool v) : key(k), value(v) {}
   LogField(absl::string_view k, double v) : key(k), value(v) {}
@@ -46,8 +47,8 @@ void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields = {});
 
 // The line without its end, for tests. `wall_time_ms`: milliseconds since 1970.
-std::string FormatLogLine(LogFormat format, int64_t wall_time_ms, LogLevel level,
-                          absl::string_view event,
+std::string FormatLogLine(LogFormat format, int64_t wall_time_ms,
+                          LogLevel level, absl::string_view event,
                           std::initializer_list<LogField> fields);
 
 // How many lines could not be written since the start.

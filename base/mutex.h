@@ -1,5 +1,5 @@
-// Annotated locks: std::mutex behind Abseil's thread annotations, so that clang's
-// -Wthread-safety checks who holds what.
+// Annotated locks: std::mutex behind Abseil's thread annotations, so that
+// clang's -Wthread-safety checks who holds what.
 //
 // Not absl::Mutex: the thread sanitizer cannot see inside Debian's prebuilt
 // library, and would report races that are none.

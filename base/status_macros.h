@@ -9,15 +9,15 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function when `expr`, an absl::Status, is not OK.
-#define GM_RETURN_IF_ERROR(expr)                        \
-  do {                                                  \
+#define GM_RETURN_IF_ERROR(expr)                              \
+  do {                                                        \
     if (absl::Status gm_status_ = (expr); !gm_status_.ok()) { \
-      return gm_status_;                                \
-    }                                                   \
+      return gm_status_;                                      \
+    }                                                         \
   } while (false)
 
-// Evaluates `rexpr`, an absl::StatusOr<T>; returns its error, or moves its value
-// into `lhs`, which may declare a variable.
+// Evaluates `rexpr`, an absl::StatusOr<T>; returns its error, or moves its
+// value into `lhs`, which may declare a variable.
 #define GM_ASSIGN_OR_RETURN(lhs, rexpr) \
   GM_ASSIGN_OR_RETURN_IMPL_(GM_CONCAT_(gm_status_or_, __LINE__), lhs, rexpr)
 

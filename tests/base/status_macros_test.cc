@@ -34,9 +34,11 @@ TEST(StatusMacrosTest, AssignOrReturnGivesTheValueOrTheFirstError) {
 
 TEST(StatusMacrosTest, ReturnIfErrorStopsAtTheFirstError) {
   EXPECT_TRUE(CheckBoth(absl::OkStatus(), absl::OkStatus()).ok());
-  EXPECT_EQ(CheckBoth(absl::OkStatus(), absl::AbortedError("b")).message(), "b");
-  EXPECT_EQ(CheckBoth(absl::AbortedError("a"), absl::AbortedError("b")).message(),
-            "a");
+  EXPECT_EQ(CheckBoth(absl::OkStatus(), absl::AbortedError("b")).message(),
+            "b");
+  EXPECT_EQ(
+      CheckBoth(absl::AbortedError("a"), absl::AbortedError("b")).message(),
+      "a");
 }
 
 }  // namespace

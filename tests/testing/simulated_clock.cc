@@ -18,8 +18,8 @@ void SimulatedClock::WaitUntil(CondVar* condition, Mutex* mutex,
     waiters_.push_back(&self);
     changed_.NotifyAll();
   }
-  // The caller's mutex is held from here to the wait, and Advance() takes it before
-  // it notifies: a wake-up cannot fall between.
+  // The caller's mutex is held from here to the wait, and Advance() takes it
+  // before it notifies: a wake-up cannot fall between.
   condition->Wait(mutex);
   MutexLock lock(&mutex_);
   waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &self));

@@ -20,8 +20,8 @@ class SimulatedClock : public Clock {
   // Moves the time on and wakes those whose time has come.
   void Advance(Duration by);
 
-  // Blocks until `count` threads are inside WaitUntil: the way to know, without a
-  // sleep, that a thread under test has gone to wait.
+  // Blocks until `count` threads are inside WaitUntil: the way to know, without
+  // a sleep, that a thread under test has gone to wait.
   void AwaitWaiters(int count);
 
  private:
