@@ -1,5 +1,5 @@
-// The model's front door: pictures in, logits out. Torch-free, so that the server
-// compiles without LibTorch and tests bring a fake.
+// The model's front door: pictures in, logits out. Torch-free, so that the
+// server compiles without LibTorch and tests bring a fake.
 
 #ifndef GROUPMAMBA_MODEL_ENGINE_H_
 #define GROUPMAMBA_MODEL_ENGINE_H_
@@ -23,10 +23,10 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Runs one batch. images[i] is input height * width * 3 bytes: 8-bit RGB, row by
-  // row, not normalised yet. `logits` holds images.size() * classes floats; row i
-  // belongs to images[i]. A picture's logits do not depend on its neighbours.
-  // Errors: INTERNAL, the model failed; `logits` is then undefined.
+  // Runs one batch. images[i] is input height * width * 3 bytes: 8-bit RGB, row
+  // by row, not normalised yet. `logits` holds images.size() * classes floats;
+  // row i belongs to images[i]. A picture's logits do not depend on its
+  // neighbours. Errors: INTERNAL, the model failed; `logits` is then undefined.
   virtual absl::Status Infer(absl::Span<const uint8_t* const> images,
                              absl::Span<float> logits) = 0;
 
@@ -44,16 +44,17 @@ struct EngineOptions {
   // "auto", "fp32", "bf16".
   std::string precision = "auto";
 
-  // Threads of one instance on a processor; 0: all cores that the process may use.
+  // Threads of one instance on a processor; 0: all cores that the process may
+  // use.
   int threads = 0;
 };
 
-// Reads the folder's weights, checks every one of them against `model.config` and
-// the file's hash, folds the batch norms, and returns an instance that can run.
-// Errors: INVALID_ARGUMENT the options; FAILED_PRECONDITION the weights, with the
-// name of the tensor at fault; UNAVAILABLE the device.
-absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(const ModelFolder& model,
-                                                   const EngineOptions& options);
+// Reads the folder's weights, checks every one of them against `model.config`
+// and the file's hash, folds the batch norms, and returns an instance that can
+// run. Errors: INVALID_ARGUMENT the options; FAILED_PRECONDITION the weights,
+// with the name of the tensor at fault; UNAVAILABLE the device.
+absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
+    const ModelFolder& model, const EngineOptions& options);
 
 }  // namespace groupmamba
 

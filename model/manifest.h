@@ -1,6 +1,18 @@
-// Every tensor that a model of a given configuration consists of: the names of the
-// state dict, as released (tests/data/golden/*.keys.json) or, for the paper form, as
-// listed in manifest.cc. Torch-free.
+// Every tensor that a model of a given configuration consists of. Torch-free.
+//
+// The released form has the names of the released state dict
+// (tests/data/golden/*.keys.json). The paper form has the same stem
+// (patch_embed1), downsampling (patch_embed2..4) and norm1..4 after the stages,
+// one `head`, no post_network and no dist_head. Its block, of C channels, d = C
+// / 4 a group:
+//
+//   block<s>.<i>.vsss_g<g>.norm1     LayerNorm of d; g = 1..4: LR, RL, TB, BT
+//   block<s>.<i>.vsss_g<g>.mamba.*   as block<s>.<i>.attn.mamba_g<g>.* in the
+//   other block<s>.<i>.vsss_g<g>.norm2     LayerNorm of d
+//   block<s>.<i>.vsss_g<g>.ffn.fc1   [2d, d] and bias; fc2 [d, 2d] and bias
+//   block<s>.<i>.fc1                 affinity: [max(1, C / 16), C] and bias;
+//   fc2 back block<s>.<i>.norm                LayerNorm of C, on X_CAM
+//   block<s>.<i>.mlp.fc1             [mlp_ratio * C, C] and bias; fc2 back
 
 #ifndef GROUPMAMBA_MODEL_MANIFEST_H_
 #define GROUPMAMBA_MODEL_MANIFEST_H_
@@ -25,7 +37,7 @@ struct ParameterSpec {
   Kind kind = Kind::kParameter;
 };
 
-// In the order of the released state dict.
+// In the order of the released state dict; the paper form in the order above.
 std::vector<ParameterSpec> ListParameters(const ModelConfig& config);
 
 // How many numbers are trained; counters and buffers do not count.

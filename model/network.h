@@ -1,5 +1,5 @@
-// GroupMamba as a composition of LibTorch operators and our scan. One forward for
-// serving and for training; config.json decides the form and the sizes.
+// GroupMamba as a composition of LibTorch operators and our scan. One forward
+// for serving and for training; config.json decides the form and the sizes.
 
 #ifndef GROUPMAMBA_MODEL_NETWORK_H_
 #define GROUPMAMBA_MODEL_NETWORK_H_
@@ -23,16 +23,16 @@ struct ForwardOptions {
   // Batch norms use and update the batch's statistics; drop path is active.
   bool training = false;
 
-  // Probability that a block's branch is left out for a picture, at the last block;
-  // it rises linearly from 0 at the first. Only while training.
+  // Probability that a block's branch is left out for a picture, at the last
+  // block; it rises linearly from 0 at the first. Only while training.
   double drop_path = 0;
 
   // Called with the output of every module that ../golden traces, by its name.
   std::function<void(absl::string_view name, const at::Tensor& output)> trace;
 };
 
-// What the heads say. `distillation` is undefined for the paper form, which has one
-// head.
+// What the heads say. `distillation` is undefined for the paper form, which has
+// one head.
 struct HeadLogits {
   at::Tensor head;          // [batch, classes]
   at::Tensor distillation;  // [batch, classes]
@@ -44,19 +44,21 @@ struct HeadLogits {
 // Thread-safety: Forward may run on several threads at once unless training.
 class Network {
  public:
-  // Keeps the tensors, does not copy them: whoever trains holds the same ones, with
-  // requires_grad set. Every one of ListParameters(config) but the counters must be
-  // there with its shape; INVALID_ARGUMENT names the one that is not.
-  static absl::StatusOr<std::unique_ptr<Network>> Create(const ModelConfig& config,
-                                                         TensorMap tensors);
+  // Keeps the tensors, does not copy them: whoever trains holds the same ones,
+  // with requires_grad set. Every one of ListParameters(config) but the
+  // counters must be there with its shape; INVALID_ARGUMENT names the one that
+  // is not.
+  static absl::StatusOr<std::unique_ptr<Network>> Create(
+      const ModelConfig& config, TensorMap tensors);
   virtual ~Network() = default;
 
-  // x: [batch, 3, height, width], fp32, normalised; any height and width from 32.
+  // x: [batch, 3, height, width], fp32, normalised; any height and width
+  // from 32.
   virtual HeadLogits Forward(const at::Tensor& x,
                              const ForwardOptions& options) const = 0;
 
-  // Folds every batch norm into the convolution before it. For serving; the network
-  // cannot be trained afterwards.
+  // Folds every batch norm into the convolution before it. For serving; the
+  // network cannot be trained afterwards.
   virtual void FoldBatchNorms() = 0;
 };
 

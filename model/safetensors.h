@@ -1,9 +1,11 @@
-// Reading and writing safetensors files. Everything that a file claims is checked
-// before it is believed: sizes against the file, offsets against each other, shapes
-// against overflow. Torch-free. Nothing in a file is ever executed.
+// Reading and writing safetensors files. Everything that a file claims is
+// checked before it is believed: sizes against the file, offsets against each
+// other, shapes against overflow. Torch-free. Nothing in a file is ever
+// executed.
 //
-// Format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape,
-// data_offsets: [begin, end]}, "__metadata__": {string: string}}, then the bytes.
+// Format: 8 bytes little-endian header length, a JSON header {name: {dtype,
+// shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}, then
+// the bytes.
 
 #ifndef GROUPMAMBA_MODEL_SAFETENSORS_H_
 #define GROUPMAMBA_MODEL_SAFETENSORS_H_
@@ -30,8 +32,8 @@ const char* DTypeName(DType dtype);
 struct TensorBytes {
   DType dtype = DType::kF32;
   std::vector<int64_t> shape;       // empty: a scalar
-  absl::Span<const uint8_t> bytes;  // row-major, little-endian; aligned to 8 bytes
-                                    // or not, as the file has it
+  absl::Span<const uint8_t> bytes;  // row-major, little-endian; aligned to 8
+                                    // bytes or not, as the file has it
 };
 
 struct SafetensorsLimits {
@@ -41,21 +43,23 @@ struct SafetensorsLimits {
   int max_dimensions = 8;
 };
 
-// A file read whole into memory (never mapped: a file truncated while mapped kills
-// the process). Owns the bytes that its tensors point to; movable.
+// A file read whole into memory (never mapped: a file truncated while mapped
+// kills the process). Owns the bytes that its tensors point to; movable.
 class SafetensorsFile {
  public:
-  // Reads and checks. Errors: NOT_FOUND, INVALID_ARGUMENT with the tensor's name and
-  // what is wrong. Only regular files are read.
-  static absl::StatusOr<SafetensorsFile> Read(const std::string& path,
-                                              const SafetensorsLimits& limits = {});
+  // Reads and checks. Errors: NOT_FOUND, INVALID_ARGUMENT with the tensor's
+  // name and what is wrong. Only regular files are read.
+  static absl::StatusOr<SafetensorsFile> Read(
+      const std::string& path, const SafetensorsLimits& limits = {});
 
   // The same from bytes; what fuzzers call.
-  static absl::StatusOr<SafetensorsFile> Parse(std::vector<uint8_t> bytes,
-                                               const SafetensorsLimits& limits = {});
+  static absl::StatusOr<SafetensorsFile> Parse(
+      std::vector<uint8_t> bytes, const SafetensorsLimits& limits = {});
 
   const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::map<std::string, std::string>& metadata() const {
+    return metadata_;
+  }
 
   // SHA-256 of the whole file, 64 lower-case hexadecimal digits.
   std::string Sha256() const;
@@ -66,8 +70,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes atomically: a temporary file beside `path`, synced, then renamed. Returns
-// the file's SHA-256.
+// Writes atomically: a temporary file beside `path`, synced, then renamed.
+// Returns the file's SHA-256.
 absl::StatusOr<std::string> WriteSafetensors(
     const std::string& path, const std::map<std::string, TensorBytes>& tensors,
     const std::map<std::string, std::string>& metadata);

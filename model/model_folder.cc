@@ -1,0 +1,134 @@
+// ReadModelFolder of model/config.h.
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/status_macros.h"
+#include "model/config.h"
+#include "model/file.h"
+#include "model/strict_json.h"
+
+namespace groupmamba {
+namespace {
+
+constexpr int64_t kMaxConfigBytes = 1 << 20;
+constexpr size_t kMaxLabelBytes = 256;
+
+// The library's JSON writer is the validator: what it would replace is not
+// UTF-8.
+bool IsUtf8(const std::string& text) {
+  using nlohmann::json;
+  const json value = text;
+  return value.dump(-1, ' ', false, json::error_handler_t::ignore) ==
+         value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// C0, DEL, and C1 in its two-byte form; they would garble logs and terminals.
+bool HasControlCharacter(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next =
+        static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\xff');
+    if (byte < 0x20 || byte == 0x7f || (byte == 0xc2 && next < 0xa0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status CheckLabel(absl::string_view label) {
+  if (label.empty()) return absl::InvalidArgumentError("is empty");
+  if (label.size() > kMaxLabelBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("is longer than ", kMaxLabelBytes, " bytes"));
+  }
+  if (HasControlCharacter(label)) {
+    return absl::InvalidArgumentError("holds a control character");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ParseLabels(const std::string& text,
+                                                     int classes) {
+  if (!IsUtf8(text)) return absl::InvalidArgumentError("is not UTF-8");
+  std::vector<std::string> labels = absl::StrSplit(text, '\n');
+  if (labels.back().empty()) labels.pop_back();  // the end of the last line
+  if (labels.size() != static_cast<size_t>(classes)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("has ", labels.size(), " lines; the configuration says ",
+                     classes, " classes"));
+  }
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const absl::Status status = CheckLabel(labels[i]);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", i + 1, " ", status.message()));
+    }
+  }
+  return labels;
+}
+
+// Puts the file's path before what is wrong with it.
+absl::Status In(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path,
+                                     int64_t max_bytes) {
+  GM_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                      ReadRegularFile(path, max_bytes));
+  return std::string(bytes.begin(), bytes.end());
+}
+
+absl::Status ReadNameAndVersion(ModelFolder* folder) {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(folder->path, '/', absl::SkipEmpty());
+  if (parts.size() < 2 || !IsPlainName(parts[parts.size() - 2])) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder->path, " does not end in <name>/<version>"));
+  }
+  folder->name = std::string(parts[parts.size() - 2]);
+  const absl::string_view version = parts.back();
+  if (!absl::SimpleAtoi(version, &folder->version) || folder->version < 1 ||
+      absl::StrCat(folder->version) != version) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(folder->path, ": the version must be a positive integer"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
+  ModelFolder folder;
+  folder.path = path;
+  GM_RETURN_IF_ERROR(ReadNameAndVersion(&folder));
+
+  const std::string config_path = absl::StrCat(path, "/config.json");
+  GM_ASSIGN_OR_RETURN(const std::string json,
+                      ReadText(config_path, kMaxConfigBytes));
+  absl::StatusOr<ModelConfig> config = ParseModelConfig(json);
+  if (!config.ok()) return In(config_path, config.status());
+  folder.config = *std::move(config);
+
+  const std::string labels_path =
+      absl::StrCat(path, "/", folder.config.labels_file);
+  const int64_t max_label_bytes =
+      folder.config.classes * static_cast<int64_t>(kMaxLabelBytes + 1);
+  GM_ASSIGN_OR_RETURN(const std::string text,
+                      ReadText(labels_path, max_label_bytes));
+  absl::StatusOr<std::vector<std::string>> labels =
+      ParseLabels(text, folder.config.classes);
+  if (!labels.ok()) return In(labels_path, labels.status());
+  folder.labels = *std::move(labels);
+  return folder;
+}
+
+}  // namespace groupmamba
