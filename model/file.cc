@@ -78,6 +78,11 @@ absl::StatusOr<std::vector<uint8_t>> ReadRegularFile(const std::string& path,
   return bytes;
 }
 
+absl::Status InFile(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
+}
+
 absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path) {
   std::string temporary = absl::StrCat(path, ".tmp.XXXXXX");
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);

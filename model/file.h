@@ -22,6 +22,9 @@ namespace groupmamba {
 absl::StatusOr<std::vector<uint8_t>> ReadRegularFile(const std::string& path,
                                                      int64_t max_bytes);
 
+// `status` with the file's path before its message.
+absl::Status InFile(const std::string& path, const absl::Status& status);
+
 // A file that appears under its name whole or not at all: it is written beside
 // `path`, synced, then renamed over it. What was there before stays until then.
 // Readable by everyone (mode 0644), as models are.

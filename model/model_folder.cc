@@ -20,15 +20,6 @@ namespace {
 constexpr int64_t kMaxConfigBytes = 1 << 20;
 constexpr size_t kMaxLabelBytes = 256;
 
-// The library's JSON writer is the validator: what it would replace is not
-// UTF-8.
-bool IsUtf8(const std::string& text) {
-  using nlohmann::json;
-  const json value = text;
-  return value.dump(-1, ' ', false, json::error_handler_t::ignore) ==
-         value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 // C0, DEL, and C1 in its two-byte form; they would garble logs and terminals.
 bool HasControlCharacter(absl::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
@@ -74,12 +65,6 @@ absl::StatusOr<std::vector<std::string>> ParseLabels(const std::string& text,
   return labels;
 }
 
-// Puts the file's path before what is wrong with it.
-absl::Status In(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat(path, ": ", status.message()));
-}
-
 absl::StatusOr<std::string> ReadText(const std::string& path,
                                      int64_t max_bytes) {
   GM_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
@@ -115,7 +100,7 @@ absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
   GM_ASSIGN_OR_RETURN(const std::string json,
                       ReadText(config_path, kMaxConfigBytes));
   absl::StatusOr<ModelConfig> config = ParseModelConfig(json);
-  if (!config.ok()) return In(config_path, config.status());
+  if (!config.ok()) return InFile(config_path, config.status());
   folder.config = *std::move(config);
 
   const std::string labels_path =
@@ -126,7 +111,7 @@ absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
                       ReadText(labels_path, max_label_bytes));
   absl::StatusOr<std::vector<std::string>> labels =
       ParseLabels(text, folder.config.classes);
-  if (!labels.ok()) return In(labels_path, labels.status());
+  if (!labels.ok()) return InFile(labels_path, labels.status());
   folder.labels = *std::move(labels);
   return folder;
 }

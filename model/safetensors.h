@@ -3,9 +3,12 @@
 // other, shapes against overflow. Torch-free. Nothing in a file is ever
 // executed.
 //
-// Format: 8 bytes little-endian header length, a JSON header {name: {dtype,
-// shape, data_offsets: [begin, end]}, "__metadata__": {string: string}}, then
-// the bytes.
+// Format (the safetensors project's README): 8 bytes little-endian header
+// length, a JSON header {name: {dtype, shape, data_offsets: [begin, end]},
+// "__metadata__": {string: string}}, then the tensors' bytes. Offsets count
+// from the end of the header; the tensors fill what follows it without holes or
+// overlaps. We refuse tensors without elements, which the format allows: no
+// model has one, and they can hide behind another's bytes.
 
 #ifndef GROUPMAMBA_MODEL_SAFETENSORS_H_
 #define GROUPMAMBA_MODEL_SAFETENSORS_H_
@@ -36,6 +39,13 @@ struct TensorBytes {
                                     // bytes or not, as the file has it
 };
 
+// A view of floats that the caller keeps alive.
+TensorBytes ViewOf(absl::Span<const float> values, std::vector<int64_t> shape);
+
+// Whether every element is a number: no NaN and no infinity. True for integers.
+bool AllFinite(const TensorBytes& tensor);
+
+// What a file may claim before it is refused.
 struct SafetensorsLimits {
   int64_t max_file_bytes = int64_t{4} << 30;
   int64_t max_header_bytes = int64_t{16} << 20;
@@ -47,6 +57,9 @@ struct SafetensorsLimits {
 // kills the process). Owns the bytes that its tensors point to; movable.
 class SafetensorsFile {
  public:
+  SafetensorsFile(SafetensorsFile&&) = default;
+  SafetensorsFile& operator=(SafetensorsFile&&) = default;
+
   // Reads and checks. Errors: NOT_FOUND, INVALID_ARGUMENT with the tensor's
   // name and what is wrong. Only regular files are read.
   static absl::StatusOr<SafetensorsFile> Read(
@@ -65,13 +78,17 @@ class SafetensorsFile {
   std::string Sha256() const;
 
  private:
+  SafetensorsFile() = default;
+
   std::vector<uint8_t> bytes_;
   std::map<std::string, TensorBytes> tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes atomically: a temporary file beside `path`, synced, then renamed.
-// Returns the file's SHA-256.
+// Writes atomically (model/file.h): on an error the old file, if any, is intact
+// and nothing is left beside it. Tensors are laid out so that each is aligned
+// to its element. Returns the file's SHA-256. Errors: INVALID_ARGUMENT, a
+// tensor whose bytes do not fit its shape, named; the system's, writing.
 absl::StatusOr<std::string> WriteSafetensors(
     const std::string& path, const std::map<std::string, TensorBytes>& tensors,
     const std::map<std::string, std::string>& metadata);

@@ -99,6 +99,13 @@ absl::StatusOr<Json> ParseJsonObject(absl::string_view text,
   return document;
 }
 
+bool IsUtf8(const std::string& text) {
+  // The library's writer is the validator: what it would replace is not UTF-8.
+  const Json value = text;
+  return value.dump(-1, ' ', false, Json::error_handler_t::ignore) ==
+         value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string QuoteForMessage(absl::string_view text) {
   constexpr size_t kMaxBytes = 100;
   return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMaxBytes)),

@@ -26,6 +26,9 @@ struct JsonLimits {
 absl::StatusOr<nlohmann::json> ParseJsonObject(absl::string_view text,
                                                const JsonLimits& limits);
 
+// Whether JSON can hold the text.
+bool IsUtf8(const std::string& text);
+
 // Text from a file, fit for a message: control characters and other odd bytes
 // escaped, cut after 100 bytes.
 std::string QuoteForMessage(absl::string_view text);
