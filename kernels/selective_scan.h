@@ -1,5 +1,6 @@
-// The selective scan (S6 with one state a channel) over a picture's tokens, in any
-// of the four directions, forward and backward. Plain pointers, shapes and strides.
+// The selective scan (S6 with one state a channel) over a picture's tokens, in
+// any of the four directions, forward and backward. Plain pointers, shapes and
+// strides.
 //
 // For image n, channel c and the tokens t in the order of the direction:
 //
@@ -7,9 +8,9 @@
 //   h_t     = exp(Delta_t a_c) h_(t-1) + Delta_t b_t u_t          h_(-1) = 0
 //   y_t     = c_t h_t + d_c u_t
 //
-// with Delta, b and c depending on the input (zero-order hold; Gu and Dao, Mamba,
-// arXiv:2312.00752, equations 2 and 4 with N = 1; Euler step for b as in its code).
-// Everything is fp32.
+// with Delta, b and c depending on the input (zero-order hold; Gu and Dao,
+// Mamba, arXiv:2312.00752, equations 2 and 4 with N = 1; Euler step for b as in
+// its code). Everything is fp32.
 //
 // Directions are index arithmetic: tensors stay row-major by token
 // (token = row * width + column) whatever the direction, and nothing is copied.
@@ -20,19 +21,10 @@
 #ifndef GROUPMAMBA_KERNELS_SELECTIVE_SCAN_H_
 #define GROUPMAMBA_KERNELS_SELECTIVE_SCAN_H_
 
-#include <cstdint>
-
 #include "absl/types/span.h"
+#include "kernels/scan_types.h"
 
 namespace groupmamba::kernels {
-
-// The order in which a scan visits the tokens.
-enum class Direction {
-  kLeftRight,  // row by row, as in memory
-  kRightLeft,  // the reverse of it
-  kTopBottom,  // column by column
-  kBottomTop,  // the reverse of it
-};
 
 // The instruction sets that an implementation exists for, slowest first.
 enum class Isa { kPortable, kAvx2, kAvx512 };
@@ -43,39 +35,8 @@ absl::Span<const Isa> SupportedIsas();
 // "portable", "avx2", "avx512".
 const char* IsaName(Isa isa);
 
-// Sizes, each at least 1. Channels need not fill vectors.
-struct ScanShape {
-  int64_t batch = 0;
-  int64_t height = 0;
-  int64_t width = 0;
-  int64_t channels = 0;
-};
-
-// An fp32 tensor [batch, token, channel] whose channels are adjacent. Strides are
-// in elements. A tensor without a channel axis ([batch, token]) uses it too.
-struct TokenTensor {
-  float* data = nullptr;
-  int64_t image_stride = 0;
-  int64_t token_stride = 0;
-};
-struct ConstTokenTensor {
-  const float* data = nullptr;
-  int64_t image_stride = 0;
-  int64_t token_stride = 0;
-};
-
-struct ScanInputs {
-  ConstTokenTensor u;      // [batch, token, channel]
-  ConstTokenTensor delta;  // [batch, token, channel], before bias and softplus
-  ConstTokenTensor b;      // [batch, token]
-  ConstTokenTensor c;      // [batch, token]
-  const float* a = nullptr;           // [channel], negative
-  const float* d = nullptr;           // [channel]
-  const float* delta_bias = nullptr;  // [channel]
-};
-
-// y [batch, token, channel]; may not overlap an input. The answer for an image does
-// not depend on its place in the batch, to the bit.
+// y [batch, token, channel]; may not overlap an input. The answer for an image
+// does not depend on its place in the batch, to the bit.
 void SelectiveScan(const ScanShape& shape, Direction direction,
                    const ScanInputs& in, const TokenTensor& y);
 
@@ -83,19 +44,9 @@ void SelectiveScan(const ScanShape& shape, Direction direction,
 void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
                    const ScanInputs& in, const TokenTensor& y);
 
-// Gradients of a loss by the scan's inputs, given dy. All are overwritten.
-struct ScanGradients {
-  TokenTensor du;      // [batch, token, channel]
-  TokenTensor ddelta;  // [batch, token, channel]
-  TokenTensor db;      // [batch, token]
-  TokenTensor dc;      // [batch, token]
-  float* da = nullptr;           // [channel]
-  float* dd = nullptr;           // [channel]
-  float* ddelta_bias = nullptr;  // [channel]
-};
-
-// States are recomputed, not stored. Deterministic to the bit: sums run in a fixed
-// order (images, then tokens). Needs, and allocates, scratch of one image's h.
+// States are recomputed, not stored. Deterministic to the bit: sums run in a
+// fixed order (images, then tokens). Needs, and allocates, scratch of one
+// image's h.
 void SelectiveScanBackward(const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients);

@@ -1,0 +1,131 @@
+// Chooses the implementation of the selective scan for this processor, and
+// turns a direction into an order of tokens.
+#include "kernels/selective_scan.h"
+
+#include <cassert>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "absl/algorithm/container.h"
+#include "kernels/scan_variant.h"
+
+namespace groupmamba::kernels {
+namespace {
+
+const ScanVariant& VariantOf(Isa isa) {
+  assert(absl::c_linear_search(SupportedIsas(), isa));
+  switch (isa) {
+#ifdef GROUPMAMBA_X86_KERNELS
+    case Isa::kAvx2:
+      return kScanAvx2;
+    case Isa::kAvx512:
+      return kScanAvx512;
+#endif
+    default:
+      return kScanPortable;
+  }
+}
+
+std::vector<Isa> DetectIsas() {
+  std::vector<Isa> isas = {Isa::kPortable};
+#ifdef GROUPMAMBA_X86_KERNELS
+  // These ask the operating system too, whether it saves the wide registers.
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    isas.push_back(Isa::kAvx2);
+  }
+  if (__builtin_cpu_supports("avx512f")) isas.push_back(Isa::kAvx512);
+#endif
+  return isas;
+}
+
+TokenOrder OrderOf(const ScanShape& shape, Direction direction) {
+  const int64_t tokens = shape.height * shape.width;
+  switch (direction) {
+    case Direction::kLeftRight:
+      return {0, 1, 0, tokens, 1};
+    case Direction::kRightLeft:
+      return {tokens - 1, 1, 0, tokens, -1};
+    case Direction::kTopBottom:
+      return {0, shape.width, 1, shape.height, shape.width};
+    case Direction::kBottomTop:
+      return {tokens - 1, shape.width, -1, shape.height, -shape.width};
+  }
+  __builtin_unreachable();
+}
+
+Direction Opposite(Direction direction) {
+  switch (direction) {
+    case Direction::kLeftRight:
+      return Direction::kRightLeft;
+    case Direction::kRightLeft:
+      return Direction::kLeftRight;
+    case Direction::kTopBottom:
+      return Direction::kBottomTop;
+    case Direction::kBottomTop:
+      return Direction::kTopBottom;
+  }
+  __builtin_unreachable();
+}
+
+struct AlignedDelete {
+  void operator()(float* memory) const {
+    ::operator delete (memory, std::align_val_t{64});
+  }
+};
+
+// Uninitialised, aligned for the widest vectors.
+std::unique_ptr<float, AlignedDelete> AllocateScratch(int64_t floats) {
+  return std::unique_ptr<float, AlignedDelete>(static_cast<float*>(
+      ::operator new (floats * sizeof(float), std::align_val_t{64})));
+}
+
+}  // namespace
+
+absl::Span<const Isa> SupportedIsas() {
+  static const std::vector<Isa>* const isas =
+      new std::vector<Isa>(DetectIsas());
+  return *isas;
+}
+
+const char* IsaName(Isa isa) {
+  switch (isa) {
+    case Isa::kPortable:
+      return "portable";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+  }
+  __builtin_unreachable();
+}
+
+void SelectiveScan(const ScanShape& shape, Direction direction,
+                   const ScanInputs& in, const TokenTensor& y) {
+  SelectiveScan(SupportedIsas().back(), shape, direction, in, y);
+}
+
+void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
+                   const ScanInputs& in, const TokenTensor& y) {
+  VariantOf(isa).forward(shape, OrderOf(shape, direction), in, y);
+}
+
+void SelectiveScanBackward(const ScanShape& shape, Direction direction,
+                           const ScanInputs& in, const ConstTokenTensor& dy,
+                           const ScanGradients& gradients) {
+  SelectiveScanBackward(SupportedIsas().back(), shape, direction, in, dy,
+                        gradients);
+}
+
+void SelectiveScanBackward(Isa isa, const ScanShape& shape, Direction direction,
+                           const ScanInputs& in, const ConstTokenTensor& dy,
+                           const ScanGradients& gradients) {
+  const ScanVariant& variant = VariantOf(isa);
+  const auto scratch = AllocateScratch(variant.scratch_floats_per_token *
+                                       shape.height * shape.width);
+  variant.backward(shape, OrderOf(shape, direction),
+                   OrderOf(shape, Opposite(direction)), in, dy, gradients,
+                   scratch.get());
+}
+
+}  // namespace groupmamba::kernels
