@@ -135,7 +135,7 @@ double RelativeError(const std::vector<double>& got,
     difference += (got[i] - want[i]) * (got[i] - want[i]);
     size += want[i] * want[i];
   }
-  return std::sqrt(difference / size);
+  return difference == 0 ? 0 : std::sqrt(difference / size);
 }
 
 void ScanTest::SetUp() {

@@ -36,7 +36,8 @@ reference::ScanGradients RunBackward(kernels::Isa isa,
                                      const reference::Scan& scan,
                                      const std::vector<double>& dy, int gap);
 
-// sqrt(sum (got - want)^2 / sum want^2); NaN or infinite where `got` is.
+// sqrt(sum (got - want)^2 / sum want^2), 0 where both are the same; NaN or
+// infinite where `got` is.
 double RelativeError(const std::vector<double>& got,
                      const std::vector<double>& want);
 
