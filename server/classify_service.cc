@@ -1,0 +1,163 @@
+#include "server/classify_service.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "server/grpc_status.h"
+
+namespace groupmamba {
+namespace {
+
+absl::Span<const uint8_t> Bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+Priority FromProto(v1::Priority priority) {
+  switch (priority) {
+    case v1::PRIORITY_HIGH:
+      return Priority::kHigh;
+    case v1::PRIORITY_LOW:
+      return Priority::kLow;
+    default:
+      return Priority::kNormal;
+  }
+}
+
+// The call's deadline by our monotonic clock; kForever when the client set none.
+TimePoint DeadlineOf(const grpc::CallbackServerContext& context,
+                     const Clock& clock) {
+  const auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return kForever;
+  return clock.Now() + (deadline - std::chrono::system_clock::now());
+}
+
+Picture PictureOf(const v1::ClassifyRequest& request) {
+  switch (request.picture_case()) {
+    case v1::ClassifyRequest::kEncoded:
+      return {.kind = Picture::Kind::kFile, .bytes = Bytes(request.encoded())};
+    case v1::ClassifyRequest::kRaw:
+      return {.kind = Picture::Kind::kPixels,
+                     .bytes = Bytes(request.raw().rgb()),
+                     .width = request.raw().width(),
+                     .height = request.raw().height()};
+    default:
+      return {};
+  }
+}
+
+void Fill(const Answer& answer, v1::ClassifyResponse* response) {
+  const ModelFolder& folder = answer.model->folder();
+  response->set_model(folder.name);
+  response->set_version(folder.version);
+  for (const ScoredClass& scored : answer.top) {
+    v1::Prediction* prediction = response->add_predictions();
+    prediction->set_label(folder.labels[scored.index]);
+    prediction->set_index(scored.index);
+    prediction->set_probability(scored.probability);
+  }
+  const Receipt& receipt = answer.receipt;
+  v1::Timing* timing = response->mutable_timing();
+  timing->set_decode_ms(ToMilliseconds(receipt.decode));
+  timing->set_queue_ms(ToMilliseconds(receipt.queue));
+  timing->set_batch_wait_ms(ToMilliseconds(receipt.batch_wait));
+  timing->set_inference_ms(ToMilliseconds(receipt.inference));
+  timing->set_total_ms(ToMilliseconds(receipt.total));
+  timing->set_batch_size(receipt.batch_size);
+}
+
+v1::ModelState ToProto(ServedModel::State state) {
+  switch (state) {
+    case ServedModel::State::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ServedModel::State::kReady:
+      return v1::MODEL_STATE_READY;
+    case ServedModel::State::kFailed:
+      return v1::MODEL_STATE_FAILED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+void Fill(const ServedModel& model, v1::ModelInfo* info) {
+  const ModelFolder& folder = model.folder();
+  info->set_name(folder.name);
+  info->set_version(folder.version);
+  info->set_state(ToProto(model.state()));
+  info->set_classes(folder.config.classes);
+  info->set_input_height(folder.config.input.crop);
+  info->set_input_width(folder.config.input.crop);
+  info->set_resize(folder.config.input.resize);
+  info->set_precision(model.batcher().precision());
+  info->set_device(model.batcher().device());
+}
+
+// One Classify call. gRPC owns the messages and keeps them until Finish; the
+// pipeline's reply finishes exactly once, OnDone is the last thing that happens.
+class ClassifyCall final : public grpc::ServerUnaryReactor {
+ public:
+  ClassifyCall(Pipeline* pipeline, grpc::CallbackServerContext* context,
+               v1::ClassifyResponse* response)
+      : pipeline_(pipeline), context_(context), response_(response) {}
+
+  void Start(const ClassifyInput& input) {
+    handle_ = pipeline_->Submit(input, [this](absl::StatusOr<Answer> answer) {
+      if (answer.ok()) Fill(*answer, response_);
+      Finish(ToGrpcStatus(answer.status(), context_));
+    });
+  }
+
+  // Never before the handler has returned, so that handle_ is set.
+  void OnCancel() override { pipeline_->Cancel(handle_); }
+  void OnDone() override { delete this; }
+
+ private:
+  Pipeline* const pipeline_;
+  grpc::CallbackServerContext* const context_;
+  v1::ClassifyResponse* const response_;
+  Pipeline::Handle handle_;
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ClassifyService::Classify(
+    grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
+    v1::ClassifyResponse* response) {
+  auto* call = new ClassifyCall(pipeline_, context, response);
+  call->Start({.model = request->model(),
+               .version = request->version(),
+               .picture = PictureOf(*request),
+               .top_k = request->top_k(),
+               .priority = FromProto(request->priority()),
+               .deadline = DeadlineOf(*context, *clock_)});
+  return call;
+}
+
+grpc::ServerUnaryReactor* ClassifyService::ListModels(
+    grpc::CallbackServerContext* context, const v1::ListModelsRequest*,
+    v1::ListModelsResponse* response) {
+  for (const auto& model : models_->models()) {
+    Fill(*model, response->add_models());
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ClassifyService::GetModel(
+    grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
+    v1::GetModelResponse* response) {
+  const absl::StatusOr<ServedModel*> model =
+      models_->Find(request->model(), request->version());
+  if (model.ok()) {
+    Fill(**model, response->mutable_model());
+    for (const std::string& label : (*model)->folder().labels) {
+      response->add_labels(label);
+    }
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(model.status(), context));
+  return reactor;
+}
+
+}  // namespace groupmamba

@@ -1,0 +1,42 @@
+// Our API, groupmamba.v1.Classifier, on gRPC's callback interface: translates
+// between messages and the pipeline, and holds no logic of its own.
+
+#ifndef GROUPMAMBA_SERVER_CLASSIFY_SERVICE_H_
+#define GROUPMAMBA_SERVER_CLASSIFY_SERVICE_H_
+
+#include "base/clock.h"
+#include "proto/groupmamba/v1/classifier.grpc.pb.h"
+#include "server/model_repository.h"
+#include "server/pipeline.h"
+
+namespace groupmamba {
+
+// Thread-safe. The pointers must outlive it.
+class ClassifyService final : public v1::Classifier::CallbackService {
+ public:
+  ClassifyService(Pipeline* pipeline, const ModelRepository* models,
+                  const Clock* clock)
+      : pipeline_(pipeline), models_(models), clock_(clock) {}
+
+  grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
+                                     const v1::ClassifyRequest* request,
+                                     v1::ClassifyResponse* response) override;
+
+  grpc::ServerUnaryReactor* ListModels(
+      grpc::CallbackServerContext* context,
+      const v1::ListModelsRequest* request,
+      v1::ListModelsResponse* response) override;
+
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const v1::GetModelRequest* request,
+                                     v1::GetModelResponse* response) override;
+
+ private:
+  Pipeline* const pipeline_;
+  const ModelRepository* const models_;
+  const Clock* const clock_;
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_SERVER_CLASSIFY_SERVICE_H_

@@ -1,0 +1,35 @@
+// Prometheus gauges and counters whose value is asked for when the page is read.
+
+#ifndef GROUPMAMBA_SERVER_GAUGES_H_
+#define GROUPMAMBA_SERVER_GAUGES_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
+
+namespace groupmamba {
+
+// Thread-safe if the functions are.
+class Gauges : public prometheus::Collectable {
+ public:
+  struct Gauge {
+    std::string name;
+    std::string help;
+    std::function<double()> value;
+    bool is_counter = false;  // only ever rises
+  };
+
+  explicit Gauges(std::vector<Gauge> gauges) : gauges_(std::move(gauges)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const std::vector<Gauge> gauges_;
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_SERVER_GAUGES_H_

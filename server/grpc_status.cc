@@ -1,0 +1,28 @@
+#include "server/grpc_status.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/status_map.h"
+
+namespace groupmamba {
+
+static_assert(static_cast<int>(absl::StatusCode::kOk) == grpc::StatusCode::OK);
+static_assert(static_cast<int>(absl::StatusCode::kResourceExhausted) ==
+              grpc::StatusCode::RESOURCE_EXHAUSTED);
+static_assert(static_cast<int>(absl::StatusCode::kUnauthenticated) ==
+              grpc::StatusCode::UNAUTHENTICATED);
+
+grpc::Status ToGrpcStatus(const absl::Status& status,
+                          grpc::CallbackServerContext* context) {
+  if (status.ok()) return grpc::Status::OK;
+  const absl::Status shown = ForClient(status);
+  if (absl::IsResourceExhausted(shown)) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                                 absl::StrCat(kRetryPushbackMs));
+  }
+  return {static_cast<grpc::StatusCode>(shown.raw_code()),
+          std::string(shown.message())};
+}
+
+}  // namespace groupmamba

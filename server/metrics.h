@@ -1,0 +1,110 @@
+// The server's Prometheus metrics: names, labels, buckets, all in one place. Every
+// set of labels is there at zero from the start, and labels come from closed sets:
+// never from a client's text.
+
+#ifndef GROUPMAMBA_SERVER_METRICS_H_
+#define GROUPMAMBA_SERVER_METRICS_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "prometheus/counter.h"
+#include "prometheus/gauge.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
+#include "server/admission.h"
+#include "server/batching/policy.h"
+#include "server/status_map.h"
+
+namespace groupmamba {
+
+// The values of the label `stage`.
+enum class Stage {
+  kDecode,     // waiting for a decoding thread, decoding, resizing
+  kQueue,      // waiting for an instance of the model
+  kGather,     // listing the batch; the engine normalises as part of inference
+  kInference,  // the batch in the model
+  kReply,      // from the model's answer to the reply's start
+};
+inline constexpr int kStageCount = 5;
+
+// Codes that a request of ours can end with, in the label `code`.
+inline constexpr absl::StatusCode kEndCodes[] = {
+    absl::StatusCode::kOk,
+    absl::StatusCode::kCancelled,
+    absl::StatusCode::kInvalidArgument,
+    absl::StatusCode::kDeadlineExceeded,
+    absl::StatusCode::kNotFound,
+    absl::StatusCode::kResourceExhausted,
+    absl::StatusCode::kInternal,
+    absl::StatusCode::kUnavailable,
+};
+using EndCounters = std::array<prometheus::Counter*, std::size(kEndCodes)>;
+
+// What is counted for one model. Thread-safe.
+class ModelMetrics {
+ public:
+  void RequestEnded(absl::StatusCode code, Duration total);
+  void StageTook(Stage stage, Duration time);
+  void BatchStarted(int size, DispatchReason reason);
+  void Loaded(double seconds);
+  void SetReady(bool ready);
+
+ private:
+  friend class Metrics;
+  EndCounters requests_ = {};
+  prometheus::Histogram* duration_ = nullptr;
+  std::array<prometheus::Histogram*, kStageCount> stages_ = {};
+  prometheus::Counter* images_ = nullptr;
+  prometheus::Counter* batches_ = nullptr;
+  prometheus::Histogram* batch_size_ = nullptr;
+  std::array<prometheus::Counter*, 3> dispatches_ = {};  // by DispatchReason
+  prometheus::Gauge* ready_ = nullptr;
+  prometheus::Gauge* load_seconds_ = nullptr;
+};
+
+// Thread-safe, but for AddModel, which is called before serving.
+class Metrics {
+ public:
+  // Shows `admission` as it is whenever the page is read; it must outlive this.
+  explicit Metrics(const Admission* admission);
+  ~Metrics();
+
+  // The result lives as long as this.
+  ModelMetrics* AddModel(const std::string& name, int64_t version);
+
+  // A request that named no model of ours; counted under the model "(unknown)".
+  void UnknownModelRequestEnded(absl::StatusCode code);
+
+  // `reason`: kQueueFull, kBytesFull, kDraining or kLoading.
+  void Refused(Reason reason);
+
+  // Everything that the page shows; what the HTTP listener serves.
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectables() const;
+
+  // The page as text, for tests.
+  std::string Page() const;
+
+ private:
+  EndCounters AddRequestCounters(const std::string& model,
+                                 const std::string& version);
+
+  struct Families;
+  const std::shared_ptr<prometheus::Registry> registry_;
+  const std::unique_ptr<Families> families_;
+  const std::shared_ptr<prometheus::Collectable> admission_;
+  const std::shared_ptr<prometheus::Collectable> process_;
+  EndCounters unknown_model_ = {};
+  std::vector<std::unique_ptr<ModelMetrics>> models_;
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_SERVER_METRICS_H_

@@ -1,0 +1,283 @@
+#include "server/options.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace groupmamba {
+namespace {
+
+constexpr double kMebi = 1 << 20;
+
+std::string EnvironmentName(const std::string& option) {
+  return absl::StrCat(
+      "GROUPMAMBA_",
+      absl::AsciiStrToUpper(absl::StrReplaceAll(option, {{"-", "_"}})));
+}
+
+// CLI11 lets a file override the environment; we want it the other way round, so
+// the file's lines for which there is a variable are left out.
+class EnvironmentFirst : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(in);
+    items.erase(std::remove_if(items.begin(), items.end(),
+                               [](const CLI::ConfigItem& item) {
+                                 return std::getenv(
+                                     EnvironmentName(item.name).c_str());
+                               }),
+                items.end());
+    return items;
+  }
+};
+
+// HOST:PORT, as far as it can be told without listening.
+std::string CheckAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  int port = -1;
+  if (colon == std::string::npos || colon == 0 ||
+      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
+      port > 65535) {
+    return absl::StrCat(text, " is not ADDRESS:PORT with a port from 0 to 65535");
+  }
+  return "";
+}
+
+std::string CheckDevice(const std::string& text) {
+  int number = -1;
+  if (text == "auto" || text == "cpu" || text == "cuda" ||
+      (absl::StartsWith(text, "cuda:") &&
+       absl::SimpleAtoi(text.substr(5), &number) && number >= 0)) {
+    return "";
+  }
+  return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
+}
+
+// Declares the flags into `settings`, through numbers in the units of the flags.
+class Flags {
+ public:
+  explicit Flags(Settings* settings);
+
+  // Sets text_to_print when that is all that is wanted.
+  absl::Status Parse(std::vector<std::string> arguments);
+
+ private:
+  template <typename T>
+  CLI::Option* Add(const std::string& group, const std::string& name, T* value,
+                   const std::string& help) {
+    return app_.add_option("--" + name, *value, help)
+        ->group(group)
+        ->envname(EnvironmentName(name))
+        ->capture_default_str();
+  }
+  template <typename T>
+  void AddNumber(const std::string& group, const std::string& name, T* value,
+                 double low, double high, const std::string& help) {
+    Add(group, name, value, help)
+        ->check(CLI::Range(static_cast<T>(low), static_cast<T>(high)));
+  }
+
+  void AddModelFlags();
+  void AddListenFlags();
+  void AddBatchFlags();
+  void AddLimitFlags();
+  void AddOtherFlags();
+  absl::Status Take();
+
+  Settings* const settings_;
+  CLI::App app_;
+
+  std::string engine_ = "torch";
+  double max_delay_ms_ = 2;
+  double max_message_mb_ = 32;
+  double max_picture_mb_ = 16;
+  double default_deadline_ms_ = 10'000;
+  double max_deadline_ms_ = 60'000;
+  double drain_timeout_s_ = 25;
+};
+
+Flags::Flags(Settings* settings)
+    : settings_(settings),
+      app_("Classifies pictures over gRPC with a GroupMamba model.\n"
+           "Each setting is a flag, an environment variable, or a line "
+           "`name = value` in the\nTOML file given by --config; the earlier "
+           "wins. MB means 2^20 bytes.",
+           "groupmamba-server") {
+  AddModelFlags();
+  AddListenFlags();
+  AddBatchFlags();
+  AddLimitFlags();
+  AddOtherFlags();
+}
+
+void Flags::AddModelFlags() {
+  const std::string group = "Models";
+  Add(group, "models", &settings_->models,
+      "Folder with <name>/<version>/config.json; the highest version is served")
+      ->type_name("DIR");
+  Add(group, "default-model", &settings_->server.default_model,
+      "Answers requests that name no model; needed with several models only")
+      ->type_name("NAME");
+  Add(group, "device", &settings_->engine.device,
+      "auto, cpu, cuda or cuda:N; auto: the first GPU, or the processor")
+      ->check(CheckDevice);
+  Add(group, "precision", &settings_->engine.precision,
+      "Storage and matrix products")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
+  AddNumber(group, "instances", &settings_->server.instances, 1, 64,
+            "Instances of each model, each with a thread of its own");
+  AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
+            "Threads of one instance on a processor; 0: all cores");
+  Add(group, "engine", &engine_,
+      "torch, or fake:MS: no model, every batch takes MS milliseconds (for load "
+      "tests)");
+}
+
+void Flags::AddListenFlags() {
+  const std::string group = "Listening";
+  Add(group, "listen", &settings_->server.transport.listen,
+      "Where gRPC listens; port 0: any free one")
+      ->check(CheckAddress)
+      ->type_name("ADDR:PORT");
+  Add(group, "metrics", &settings_->server.metrics_listen,
+      "Where /metrics listens; port 0: any free one")
+      ->check(CheckAddress)
+      ->type_name("ADDR:PORT");
+}
+
+void Flags::AddBatchFlags() {
+  const std::string group = "Batching";
+  AddNumber(group, "max-batch", &settings_->server.batch.max_batch, 1, 256,
+            "Pictures in a batch at most");
+  AddNumber(group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
+            "How long a free instance may wait for pictures that are being "
+            "decoded");
+  AddNumber(group, "queue-capacity",
+            &settings_->server.admission.max_waiting, 1, 100'000,
+            "Requests that may wait; a further one gets RESOURCE_EXHAUSTED");
+  AddNumber(group, "queue-bytes", &settings_->server.admission.max_bytes, 1,
+            1e12, "Bytes of pictures in unanswered requests at most");
+  AddNumber(group, "decode-threads",
+            &settings_->server.pipeline.decode_threads, 1, 1024,
+            "Threads that decode pictures");
+}
+
+void Flags::AddLimitFlags() {
+  const std::string group = "Limits";
+  AddNumber(group, "max-message-mb", &max_message_mb_, 0.001, 1024,
+            "Largest message, in MB");
+  AddNumber(group, "max-picture-mb", &max_picture_mb_, 0.001, 1024,
+            "Largest encoded picture, in MB");
+  AddNumber(group, "max-pixels", &settings_->server.pipeline.decode.max_pixels,
+            1, 1e9, "Most pixels of a picture");
+  AddNumber(group, "default-deadline-ms", &default_deadline_ms_, 1, 3.6e6,
+            "Deadline of a request that has none");
+  AddNumber(group, "max-deadline-ms", &max_deadline_ms_, 1, 3.6e6,
+            "Longer deadlines are cut to this");
+}
+
+void Flags::AddOtherFlags() {
+  const std::string group = "Running";
+  AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
+            "After SIGTERM, how long to wait for answers to what was accepted");
+  Add(group, "log-format", &settings_->log_format, "text or json")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{
+          {"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
+      ->default_str("text");
+  Add(group, "log-level", &settings_->log_level,
+      "debug, info, warning or error")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{
+          {"debug", LogLevel::kDebug},
+          {"info", LogLevel::kInfo},
+          {"warning", LogLevel::kWarning},
+          {"error", LogLevel::kError}}))
+      ->default_str("info");
+
+  // A variable counts for --config too; a file that is named must be there.
+  const char* file = std::getenv("GROUPMAMBA_CONFIG");
+  app_.config_formatter(std::make_shared<EnvironmentFirst>());
+  app_.set_config("--config", file == nullptr ? "" : file,
+                  "TOML file with settings (Env:GROUPMAMBA_CONFIG)",
+                  file != nullptr)
+      ->group(group)
+      ->type_name("FILE");
+  app_.allow_config_extras(false);
+  app_.set_version_flag("--version", GM_VERSION)->group(group);
+  app_.set_help_flag("--help,-h", "Print this")->group(group);
+}
+
+absl::Status Flags::Parse(std::vector<std::string> arguments) {
+  // CLI11 wants them in reverse.
+  std::reverse(arguments.begin(), arguments.end());
+  try {
+    app_.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    settings_->text_to_print = app_.help();
+    return absl::OkStatus();
+  } catch (const CLI::CallForVersion& version) {
+    settings_->text_to_print = absl::StrCat(version.what(), "\n");
+    return absl::OkStatus();
+  } catch (const CLI::ConfigError& error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--config: unknown or unreadable line: ", error.what()));
+  } catch (const CLI::Error& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  return Take();
+}
+
+// What CLI11 cannot take over by itself.
+absl::Status Flags::Take() {
+  const auto milliseconds = [](double ms) {
+    return std::chrono::duration_cast<Duration>(
+        std::chrono::duration<double, std::milli>(ms));
+  };
+  double fake_ms = 0;
+  if (absl::StartsWith(engine_, "fake:") &&
+      absl::SimpleAtod(engine_.substr(5), &fake_ms) && fake_ms >= 0 &&
+      fake_ms <= 60'000) {
+    settings_->fake_engine = milliseconds(fake_ms);
+  } else if (engine_ != "torch") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--engine: ", engine_,
+        " is neither torch nor fake:MS with MS from 0 to 60000"));
+  }
+  if (settings_->models.empty() && !settings_->fake_engine.has_value()) {
+    return absl::InvalidArgumentError(
+        "--models is needed: the folder with <name>/<version>/config.json");
+  }
+  ServerOptions& server = settings_->server;
+  server.batch.max_delay = milliseconds(max_delay_ms_);
+  server.transport.max_message_bytes = static_cast<int>(
+      std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
+  server.pipeline.decode.max_bytes =
+      static_cast<size_t>(max_picture_mb_ * kMebi);
+  server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
+  server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Settings> ParseSettings(std::vector<std::string> arguments) {
+  Settings settings;
+  settings.server.pipeline.decode_threads =
+      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  Flags flags(&settings);
+  const absl::Status status = flags.Parse(std::move(arguments));
+  if (!status.ok()) return status;
+  return settings;
+}
+
+}  // namespace groupmamba

@@ -1,0 +1,181 @@
+#include "server/pipeline.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "base/status_macros.h"
+#include "server/picture.h"
+#include "server/status_map.h"
+
+namespace groupmamba {
+namespace {
+
+constexpr uint32_t kDefaultTopK = 5;
+
+bool Happened(TimePoint time) { return time != TimePoint{}; }
+
+// What each stage took, as far as the task came.
+void CountStages(const Task::Times& times, TimePoint now,
+                 ModelMetrics* metrics) {
+  if (!Happened(times.decoded)) return;
+  metrics->StageTook(Stage::kDecode, times.decoded - times.arrived);
+  if (!Happened(times.inferred)) return;
+  metrics->StageTook(Stage::kQueue, times.launched - times.queued);
+  metrics->StageTook(Stage::kGather, times.inference_from - times.launched);
+  metrics->StageTook(Stage::kInference, times.inferred - times.inference_from);
+  metrics->StageTook(Stage::kReply, now - times.inferred);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const PipelineOptions& options,
+                   const ModelRepository* models, Admission* admission,
+                   Metrics* metrics, Clock* clock)
+    : options_(options),
+      models_(models),
+      admission_(admission),
+      metrics_(metrics),
+      clock_(clock),
+      decoders_(options.decode_threads, [this](std::unique_ptr<Task> task) {
+        Decode(std::move(task));
+      }) {}
+
+Pipeline::~Pipeline() {
+  Close();
+  AwaitIdle(kForever);
+}
+
+// 1. The request finds its model and becomes a task; what cannot be answered is
+//    refused at once.
+Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
+  const TimePoint now = clock_->Now();
+  const absl::StatusOr<ServedModel*> model =
+      models_->Find(input.model, input.version);
+  if (!model.ok()) {
+    metrics_->UnknownModelRequestEnded(model.status().code());
+    reply(model.status());
+    return {};
+  }
+  auto task = std::make_unique<Task>(
+      MakeKey(input, now), input.picture,
+      [this, top_k = input.top_k, reply = std::move(reply)](
+          const Task& ended, const absl::Status& status) {
+        End(ended, top_k, status, reply);
+      });
+  task->model = *model;
+  task->times.arrived = now;
+  Handle handle{task->cancelled, task->key, task->model};
+  if (absl::Status refused = Admit(task.get()); !refused.ok()) {
+    Task::Finish(std::move(task), refused);
+    return {};
+  }
+  task->model->batcher().Expect();
+  decoders_.Push(std::move(task));
+  return handle;
+}
+
+QueueKey Pipeline::MakeKey(const ClassifyInput& input, TimePoint now) {
+  const TimePoint wanted = input.deadline == kForever
+                               ? now + options_.default_deadline
+                               : input.deadline;
+  return {.priority = input.priority,
+          .deadline = std::min(wanted, now + options_.max_deadline),
+          .sequence = next_sequence_++};
+}
+
+absl::Status Pipeline::Admit(Task* task) {
+  if (task->model->state() != ServedModel::State::kReady) {
+    metrics_->Refused(Reason::kLoading);
+    return Error(Reason::kLoading);
+  }
+  GM_RETURN_IF_ERROR(task->Alive(task->times.arrived));
+  GM_RETURN_IF_ERROR(CheckPicture(task->picture, options_.decode));
+  auto admitted =
+      admission_->Enter(static_cast<int64_t>(task->picture.bytes.size()));
+  if (const Reason* refused = std::get_if<Reason>(&admitted)) {
+    metrics_->Refused(*refused);
+    return Error(*refused);
+  }
+  task->ticket = std::get<Ticket>(std::move(admitted));
+  return absl::OkStatus();
+}
+
+// 2. On a decoding thread: the picture goes into a slot, the task to the batcher.
+void Pipeline::Decode(std::unique_ptr<Task> task) {
+  Batcher& batcher = task->model->batcher();
+  if (absl::Status status = DecodeIntoSlot(task.get()); !status.ok()) {
+    batcher.Unexpect();
+    Task::Finish(std::move(task), status);
+    return;
+  }
+  batcher.Enqueue(std::move(task));
+}
+
+absl::Status Pipeline::DecodeIntoSlot(Task* task) {
+  if (aborted_) return Error(Reason::kDraining);
+  GM_RETURN_IF_ERROR(task->Alive(clock_->Now()));
+  task->slot = task->model->slots().Acquire();
+  if (!task->slot) return Error(Reason::kQueueFull);
+  const absl::Status status =
+      PreparePicture(task->picture, options_.decode, task->model->transform(),
+                     task->slot.bytes());
+  task->times.decoded = clock_->Now();
+  return status;
+}
+
+// 3. The batcher waits, forms a batch when an instance is free, and runs the model:
+//    server/batching/batcher.cc. Whatever happens, it ends here, once:
+void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
+                   const Reply& reply) {
+  absl::StatusOr<Answer> answer =
+      status.ok() ? MakeAnswer(task, top_k) : ForClient(status);
+  const TimePoint now = clock_->Now();
+  const Duration total = now - task.times.arrived;
+  if (answer.ok()) answer->receipt.total = total;
+
+  // Counted before the reply, so that who has the reply finds it counted.
+  ModelMetrics& metrics = task.model->metrics();
+  CountStages(task.times, now, &metrics);
+  metrics.RequestEnded(answer.status().code(), total);
+  reply(std::move(answer));
+}
+
+absl::StatusOr<Answer> Pipeline::MakeAnswer(const Task& task,
+                                            uint32_t top_k) const {
+  const Task::Times& t = task.times;
+  Answer answer;
+  answer.model = task.model;
+  const uint32_t k = std::min<uint32_t>(top_k == 0 ? kDefaultTopK : top_k,
+                                        std::numeric_limits<int>::max());
+  GM_ASSIGN_OR_RETURN(answer.top, TopK(task.logits, static_cast<int>(k)));
+  answer.receipt = {.decode = t.decoded - t.arrived,
+                    .queue = t.launched - t.queued,
+                    .batch_wait = t.launched - std::max(t.queued, t.free),
+                    .inference = t.inferred - t.inference_from,
+                    .batch_size = task.batch_size};
+  return answer;
+}
+
+void Pipeline::Cancel(const Handle& handle) {
+  if (handle.model == nullptr) return;
+  handle.cancelled->store(true);
+  handle.model->batcher().Cancel(handle.key);
+}
+
+void Pipeline::Close() {
+  admission_->Close();
+  for (const auto& model : models_->models()) model->batcher().Drain();
+}
+
+bool Pipeline::AwaitIdle(TimePoint until) {
+  return admission_->AwaitEmpty(clock_, until);
+}
+
+void Pipeline::Abort() {
+  aborted_ = true;
+  for (const auto& model : models_->models()) model->batcher().Abort();
+}
+
+}  // namespace groupmamba

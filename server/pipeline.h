@@ -1,0 +1,116 @@
+// The life of a request, in order: find its model, refuse or admit it, decode its
+// picture, batch it, run the model, rank the classes, reply. The other files of
+// this folder are this one's nouns.
+
+#ifndef GROUPMAMBA_SERVER_PIPELINE_H_
+#define GROUPMAMBA_SERVER_PIPELINE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "model/image/decode.h"
+#include "server/admission.h"
+#include "server/decode_pool.h"
+#include "server/metrics.h"
+#include "server/model_repository.h"
+#include "server/served_model.h"
+#include "server/task.h"
+#include "server/top_k.h"
+
+namespace groupmamba {
+
+struct PipelineOptions {
+  DecodeLimits decode;
+  int decode_threads = 1;
+  Duration default_deadline = std::chrono::seconds(10);
+  Duration max_deadline = std::chrono::seconds(60);
+};
+
+// One request to classify one picture. The bytes that it points to must live until
+// the reply.
+struct ClassifyInput {
+  absl::string_view model;       // empty: the default
+  int64_t version = 0;           // 0: the one that is served
+  Picture picture;
+  uint32_t top_k = 0;            // 0: 5
+  Priority priority = Priority::kNormal;
+  TimePoint deadline = kForever; // kForever: the server's default
+};
+
+// Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
+struct Receipt {
+  Duration decode = {};
+  Duration queue = {};
+  Duration batch_wait = {};
+  Duration inference = {};
+  Duration total = {};
+  int batch_size = 0;
+};
+
+struct Answer {
+  const ServedModel* model = nullptr;
+  std::vector<ScoredClass> top;
+  Receipt receipt;
+};
+
+// Thread-safe.
+class Pipeline {
+ public:
+  // Called once for each request, on any thread, maybe before Submit returns. Error
+  // texts are fit for the client. Must not block.
+  using Reply = std::function<void(absl::StatusOr<Answer>)>;
+
+  // What Cancel needs to find a request again.
+  struct Handle {
+    std::shared_ptr<std::atomic<bool>> cancelled;
+    QueueKey key;
+    ServedModel* model = nullptr;  // null: was answered in Submit
+  };
+
+  // The pointers must outlive the pipeline.
+  Pipeline(const PipelineOptions& options, const ModelRepository* models,
+           Admission* admission, Metrics* metrics, Clock* clock);
+  ~Pipeline();
+
+  Handle Submit(const ClassifyInput& input, Reply reply);
+
+  // The client went away: nothing more is computed for it, unless its batch runs.
+  void Cancel(const Handle& handle);
+
+  // Shutting down, in this order. Close: from now on requests get UNAVAILABLE, and
+  // those inside no longer wait for company. AwaitIdle: true once nobody is inside,
+  // false at `until`. Abort: those who still wait get UNAVAILABLE.
+  void Close();
+  bool AwaitIdle(TimePoint until);
+  void Abort();
+
+ private:
+  QueueKey MakeKey(const ClassifyInput& input, TimePoint now);
+  absl::Status Admit(Task* task);
+  void Decode(std::unique_ptr<Task> task);
+  absl::Status DecodeIntoSlot(Task* task);
+  void End(const Task& task, uint32_t top_k, const absl::Status& status,
+           const Reply& reply);
+  absl::StatusOr<Answer> MakeAnswer(const Task& task, uint32_t top_k) const;
+
+  const PipelineOptions options_;
+  const ModelRepository* const models_;
+  Admission* const admission_;
+  Metrics* const metrics_;
+  Clock* const clock_;
+
+  std::atomic<uint64_t> next_sequence_ = 0;
+  std::atomic<bool> aborted_ = false;
+  DecodePool decoders_;  // last: its threads use everything above
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_SERVER_PIPELINE_H_

@@ -1,0 +1,98 @@
+#include "server/server.h"
+
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace groupmamba {
+namespace {
+
+// For connections' last words, once every call of ours is finished.
+constexpr Duration kTransportGrace = std::chrono::milliseconds(500);
+
+// For batches that run when the drain's time is over.
+constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
+
+std::vector<std::unique_ptr<ServedModel>> MakeModels(
+    const ServerOptions& options, std::vector<ModelFolder> folders,
+    Metrics* metrics, Clock* clock) {
+  const ServedModelOptions served = {
+      .batch = options.batch,
+      .instances = options.instances,
+      .max_waiting = options.admission.max_waiting};
+  std::vector<std::unique_ptr<ServedModel>> models;
+  for (ModelFolder& folder : folders) {
+    ModelMetrics* counts = metrics->AddModel(folder.name, folder.version);
+    models.push_back(std::make_unique<ServedModel>(std::move(folder), served,
+                                                   counts, clock));
+  }
+  return models;
+}
+
+// "" stands for the whole server.
+std::vector<std::string> HealthNames(const ModelRepository& models) {
+  std::vector<std::string> names = {""};
+  for (const auto& model : models.models()) {
+    names.push_back(model->folder().name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
+               Clock* clock)
+    : clock_(clock),
+      admission_(options.admission),
+      metrics_(&admission_),
+      models_(MakeModels(options, std::move(models), &metrics_, clock),
+              options.default_model),
+      pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
+      health_(HealthNames(models_)),
+      classify_(&pipeline_, &models_, clock) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, std::vector<ModelFolder> models,
+    Clock* clock) {
+  std::unique_ptr<Server> server(
+      new Server(options, std::move(models), clock));
+  GM_ASSIGN_OR_RETURN(
+      server->metrics_page_,
+      MetricsPage::Start(options.metrics_listen, server->metrics_));
+  GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Start(options.transport,
+                       {&server->classify_, &server->health_}));
+  return server;
+}
+
+absl::Status Server::Load(const EngineFactory& factory) {
+  for (const auto& model : models_.models()) {
+    GM_RETURN_IF_ERROR(model->Load(factory));
+    model->metrics().SetReady(true);
+    health_.Set(model->folder().name, true);
+  }
+  health_.Set("", true);
+  return absl::OkStatus();
+}
+
+bool Server::Drain(TimePoint until) {
+  health_.Drain();
+  for (const auto& model : models_.models()) model->metrics().SetReady(false);
+  pipeline_.Close();
+  if (pipeline_.AwaitIdle(until)) return true;
+  pipeline_.Abort();
+  return pipeline_.AwaitIdle(clock_->Now() + kLastBatchGrace);
+}
+
+void Server::HastenDrain() { pipeline_.Abort(); }
+
+Server::~Server() {
+  if (transport_ != nullptr) {
+    Drain(clock_->Now());
+    health_.EndWatches();
+    transport_->Shutdown(kTransportGrace);
+  }
+}
+
+}  // namespace groupmamba

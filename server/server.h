@@ -1,0 +1,83 @@
+// The whole server in one object: what main starts, and what tests start in their
+// own process.
+
+#ifndef GROUPMAMBA_SERVER_SERVER_H_
+#define GROUPMAMBA_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "model/config.h"
+#include "server/admission.h"
+#include "server/classify_service.h"
+#include "server/health.h"
+#include "server/metrics.h"
+#include "server/metrics_page.h"
+#include "server/model_repository.h"
+#include "server/pipeline.h"
+#include "server/served_model.h"
+#include "server/transport.h"
+
+namespace groupmamba {
+
+struct ServerOptions {
+  TransportOptions transport;
+  std::string metrics_listen = "0.0.0.0:8002";  // HOST:PORT; port 0: any
+  AdmissionLimits admission;
+  PipelineOptions pipeline;
+  BatchPolicy batch;
+  int instances = 1;
+  std::string default_model;
+};
+
+// Thread-safe. Its life: Start, Load, serving, Drain.
+class Server {
+ public:
+  // Listens for calls and for readers of the metrics. Health says NOT_SERVING, and
+  // Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
+  // Errors: UNAVAILABLE, an address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const ServerOptions& options, std::vector<ModelFolder> models,
+      Clock* clock);
+
+  // Drains without waiting for anyone.
+  ~Server();
+
+  // Loads and warms up every model, then says SERVING. Stops at the first error.
+  absl::Status Load(const EngineFactory& factory);
+
+  // Says NOT_SERVING, refuses what is new with UNAVAILABLE, and waits until
+  // everything that was accepted is answered. At `until` those who wait for the
+  // model get UNAVAILABLE. True: nobody is inside any more.
+  bool Drain(TimePoint until);
+
+  // Lets a Drain that is under way not wait any longer.
+  void HastenDrain();
+
+  int port() const { return transport_->port(); }
+  int metrics_port() const { return metrics_page_->port(); }
+  const Metrics& metrics() const { return metrics_; }
+  const ModelRepository& models() const { return models_; }
+
+ private:
+  Server(const ServerOptions& options, std::vector<ModelFolder> models,
+         Clock* clock);
+
+  Clock* const clock_;
+  Admission admission_;
+  Metrics metrics_;
+  ModelRepository models_;
+  Pipeline pipeline_;
+  HealthService health_;
+  ClassifyService classify_;
+  std::unique_ptr<MetricsPage> metrics_page_;
+  std::unique_ptr<Transport> transport_;
+};
+
+}  // namespace groupmamba
+
+#endif  // GROUPMAMBA_SERVER_SERVER_H_

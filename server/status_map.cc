@@ -1,0 +1,96 @@
+#include "server/status_map.h"
+
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+
+namespace groupmamba {
+namespace {
+
+using absl::StatusCode;
+
+struct Row {
+  Reason reason;
+  absl::string_view name;
+  StatusCode code;
+  absl::string_view sentence;
+};
+
+// In the order of the enumeration.
+constexpr Row kTable[] = {
+    {Reason::kNoPicture, "no_picture", StatusCode::kInvalidArgument,
+     "the request holds no picture"},
+    {Reason::kBadShape, "bad_shape", StatusCode::kInvalidArgument,
+     "the pixels do not fit the size that the request states"},
+    {Reason::kTooManyPixels, "too_many_pixels", StatusCode::kInvalidArgument,
+     "the picture has more pixels than the server takes"},
+    {Reason::kModelNotNamed, "model_not_named", StatusCode::kInvalidArgument,
+     "this server has several models and no default; name one"},
+    {Reason::kUnknownModel, "unknown_model", StatusCode::kNotFound,
+     "this server has no such model"},
+    {Reason::kUnknownVersion, "unknown_version", StatusCode::kNotFound,
+     "this server does not serve that version of the model"},
+    {Reason::kQueueFull, "queue_full", StatusCode::kResourceExhausted,
+     "as many requests wait as the server takes; try again later"},
+    {Reason::kBytesFull, "bytes_full", StatusCode::kResourceExhausted,
+     "the waiting pictures hold as many bytes as the server takes; try again "
+     "later"},
+    {Reason::kExpired, "expired", StatusCode::kDeadlineExceeded,
+     "the deadline passed before the answer was there"},
+    {Reason::kCancelled, "cancelled", StatusCode::kCancelled,
+     "the caller went away"},
+    {Reason::kLoading, "loading", StatusCode::kUnavailable,
+     "the model is being loaded"},
+    {Reason::kDraining, "draining", StatusCode::kUnavailable,
+     "the server is shutting down; try another"},
+    {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
+     "the model failed on this picture"},
+    {Reason::kBadOutput, "bad_output", StatusCode::kInternal,
+     "the model gave a value that is not finite"},
+    {Reason::kInternal, "internal", StatusCode::kInternal,
+     "the server failed on this request"},
+};
+
+constexpr bool RowsStandInOrder() {
+  for (size_t i = 0; i < std::size(kTable); ++i) {
+    if (kTable[i].reason != static_cast<Reason>(i)) return false;
+  }
+  return std::size(kTable) == static_cast<size_t>(Reason::kInternal) + 1;
+}
+static_assert(RowsStandInOrder());
+
+const Row& RowOf(Reason reason) { return kTable[static_cast<size_t>(reason)]; }
+
+}  // namespace
+
+absl::string_view ReasonName(Reason reason) { return RowOf(reason).name; }
+
+absl::Status Error(Reason reason) {
+  return Error(reason, RowOf(reason).sentence);
+}
+
+absl::Status Error(Reason reason, absl::string_view sentence) {
+  const Row& row = RowOf(reason);
+  return absl::Status(row.code, absl::StrCat(row.name, ": ", sentence));
+}
+
+absl::Status ForClient(const absl::Status& status) {
+  switch (status.code()) {
+    case StatusCode::kOk:
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kNotFound:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kCancelled:
+    case StatusCode::kUnavailable:
+      return status;
+    default:
+      break;
+  }
+  for (Reason reason : {Reason::kModelFailed, Reason::kBadOutput}) {
+    if (status == Error(reason)) return status;
+  }
+  return Error(Reason::kInternal);
+}
+
+}  // namespace groupmamba
