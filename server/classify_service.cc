@@ -25,7 +25,8 @@ Priority FromProto(v1::Priority priority) {
   }
 }
 
-// The call's deadline by our monotonic clock; kForever when the client set none.
+// The call's deadline by our monotonic clock; kForever when the client set
+// none.
 TimePoint DeadlineOf(const grpc::CallbackServerContext& context,
                      const Clock& clock) {
   const auto deadline = context.deadline();
@@ -39,9 +40,9 @@ Picture PictureOf(const v1::ClassifyRequest& request) {
       return {.kind = Picture::Kind::kFile, .bytes = Bytes(request.encoded())};
     case v1::ClassifyRequest::kRaw:
       return {.kind = Picture::Kind::kPixels,
-                     .bytes = Bytes(request.raw().rgb()),
-                     .width = request.raw().width(),
-                     .height = request.raw().height()};
+              .bytes = Bytes(request.raw().rgb()),
+              .width = request.raw().width(),
+              .height = request.raw().height()};
     default:
       return {};
   }
@@ -93,7 +94,8 @@ void Fill(const ServedModel& model, v1::ModelInfo* info) {
 }
 
 // One Classify call. gRPC owns the messages and keeps them until Finish; the
-// pipeline's reply finishes exactly once, OnDone is the last thing that happens.
+// pipeline's reply finishes exactly once, OnDone is the last thing that
+// happens.
 class ClassifyCall final : public grpc::ServerUnaryReactor {
  public:
   ClassifyCall(Pipeline* pipeline, grpc::CallbackServerContext* context,

@@ -1,4 +1,5 @@
-// Prometheus gauges and counters whose value is asked for when the page is read.
+// Prometheus gauges and counters whose value is asked for when the page is
+// read.
 
 #ifndef GROUPMAMBA_SERVER_GAUGES_H_
 #define GROUPMAMBA_SERVER_GAUGES_H_

@@ -1,5 +1,5 @@
-// absl::Status -> grpc::Status. The codes are numerically the same; which texts a
-// client may read is decided in server/status_map.h.
+// absl::Status -> grpc::Status. The codes are numerically the same; which texts
+// a client may read is decided in server/status_map.h.
 
 #ifndef GROUPMAMBA_SERVER_GRPC_STATUS_H_
 #define GROUPMAMBA_SERVER_GRPC_STATUS_H_

@@ -7,9 +7,9 @@ namespace groupmamba {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-// One Watch call. At any time at most one operation of it is under way, a write or
-// the finish. Whoever changes `busy_` from false to true, under the service's lock,
-// starts the operation, outside it.
+// One Watch call. At any time at most one operation of it is under way, a write
+// or the finish. Whoever changes `busy_` from false to true, under the
+// service's lock, starts the operation, outside it.
 class HealthService::Watcher final
     : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
@@ -73,7 +73,8 @@ class HealthService::Watcher final
  private:
   HealthService* const service_;
   const std::string name_;
-  // Begins as UNKNOWN, which is never sent. Written only by who made busy_ true.
+  // Begins as UNKNOWN, which is never sent. Written only by who made busy_
+  // true.
   HealthCheckResponse response_;
   bool busy_ ABSL_GUARDED_BY(service_->mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(service_->mutex_) = false;

@@ -1,5 +1,5 @@
-// grpc.health.v1: is the server, or one model, ready to answer? Our own rather than
-// gRPC's, which calls a server that has just begun to listen SERVING.
+// grpc.health.v1: is the server, or one model, ready to answer? Our own rather
+// than gRPC's, which calls a server that has just begun to listen SERVING.
 
 #ifndef GROUPMAMBA_SERVER_HEALTH_H_
 #define GROUPMAMBA_SERVER_HEALTH_H_
@@ -17,8 +17,8 @@ namespace groupmamba {
 // Thread-safe. Must outlive the gRPC server.
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
-  // The services of which it knows: "" for the whole server, and names of models.
-  // All begin as NOT_SERVING.
+  // The services of which it knows: "" for the whole server, and names of
+  // models. All begin as NOT_SERVING.
   explicit HealthService(const std::vector<std::string>& services);
 
   // Tells the watchers. `service` is one of the constructor's.
@@ -27,8 +27,8 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   // NOT_SERVING for good, for every service.
   void Drain();
 
-  // Ends all watches, now and later, with UNAVAILABLE, so that none of them holds up
-  // the gRPC server's end.
+  // Ends all watches, now and later, with UNAVAILABLE, so that none of them
+  // holds up the gRPC server's end.
   void EndWatches();
 
   // Unknown services: NOT_FOUND.
@@ -37,8 +37,8 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
       const grpc::health::v1::HealthCheckRequest* request,
       grpc::health::v1::HealthCheckResponse* response) override;
 
-  // Sends the status now and whenever it changes; SERVICE_UNKNOWN for an unknown
-  // service.
+  // Sends the status now and whenever it changes; SERVICE_UNKNOWN for an
+  // unknown service.
   grpc::ServerWriteReactor<grpc::health::v1::HealthCheckResponse>* Watch(
       grpc::CallbackServerContext* context,
       const grpc::health::v1::HealthCheckRequest* request) override;

@@ -1,6 +1,6 @@
 // groupmamba-server: reads the settings, starts the server, waits for a signal,
-// drains. Exit codes: 0 all that was accepted is answered; 1 it cannot serve, or
-// did not drain in time; 2 wrong usage.
+// drains. Exit codes: 0 all that was accepted is answered; 1 it cannot serve,
+// or did not drain in time; 2 wrong usage.
 
 #include <cstdio>
 #include <cstdlib>
@@ -46,8 +46,7 @@ std::string Address(const std::string& listen, int port) {
 void LogAddresses(absl::string_view event, const Settings& settings,
                   const Server& server) {
   Log(LogLevel::kInfo, event,
-      {{"address",
-        Address(settings.server.transport.listen, server.port())},
+      {{"address", Address(settings.server.transport.listen, server.port())},
        {"metrics",
         Address(settings.server.metrics_listen, server.metrics_port())}});
 }
@@ -58,8 +57,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-// A broken model's thread may never come back; the process ends all the same, so
-// that nothing of it is torn down under a thread that runs.
+// A broken model's thread may never come back; the process ends all the same,
+// so that nothing of it is torn down under a thread that runs.
 [[noreturn]] void EndWithout(const char* event) {
   Log(LogLevel::kError, event);
   std::_Exit(1);
@@ -68,8 +67,8 @@ int Fail(const absl::Status& status) {
 int Serve(const Settings& settings, Signals* signals) {
   absl::StatusOr<std::vector<ModelFolder>> models = ModelsToServe(settings);
   if (!models.ok()) return Fail(models.status());
-  auto server = Server::Start(settings.server, *std::move(models),
-                              RealClock::Get());
+  auto server =
+      Server::Start(settings.server, *std::move(models), RealClock::Get());
   if (!server.ok()) return Fail(server.status());
   LogAddresses("listening", settings, **server);
   if (absl::Status status = (*server)->Load(FactoryFor(settings));

@@ -24,10 +24,10 @@ constexpr Reason kRefusals[] = {Reason::kQueueFull, Reason::kBytesFull,
 
 // From 0.1 ms to 10 s, densest below 100 ms.
 const Buckets& LatencyBuckets() {
-  static const auto* buckets = new Buckets{
-      0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008,
-      0.01,   0.015,   0.02,   0.03,  0.04,  0.05,  0.075, 0.1,   0.15,
-      0.25,   0.5,     1,      2.5,   5,     10};
+  static const auto* buckets =
+      new Buckets{0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006,
+                  0.008,  0.01,    0.015,  0.02,  0.03,  0.04,  0.05,  0.075,
+                  0.1,    0.15,    0.25,   0.5,   1,     2.5,   5,     10};
   return *buckets;
 }
 
@@ -100,8 +100,7 @@ struct Metrics::Families {
                          "Requests that were not let in, by reason.")),
         ready(Register(prometheus::BuildGauge(), r, "model_ready",
                        "1: the model answers.")),
-        load_seconds(Register(prometheus::BuildGauge(), r,
-                              "model_load_seconds",
+        load_seconds(Register(prometheus::BuildGauge(), r, "model_load_seconds",
                               "How long loading and warming up took.")),
         build(Register(prometheus::BuildGauge(), r, "build_info",
                        "Always 1; the labels say which build this is.")) {}

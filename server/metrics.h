@@ -1,6 +1,6 @@
-// The server's Prometheus metrics: names, labels, buckets, all in one place. Every
-// set of labels is there at zero from the start, and labels come from closed sets:
-// never from a client's text.
+// The server's Prometheus metrics: names, labels, buckets, all in one place.
+// Every set of labels is there at zero from the start, and labels come from
+// closed sets: never from a client's text.
 
 #ifndef GROUPMAMBA_SERVER_METRICS_H_
 #define GROUPMAMBA_SERVER_METRICS_H_

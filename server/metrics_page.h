@@ -15,8 +15,8 @@ namespace groupmamba {
 
 class MetricsPage {
  public:
-  // Listens on HOST:PORT; port 0: the system chooses. `metrics` must outlive it.
-  // Errors: UNAVAILABLE, the address cannot be listened on.
+  // Listens on HOST:PORT; port 0: the system chooses. `metrics` must outlive
+  // it. Errors: UNAVAILABLE, the address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<MetricsPage>> Start(
       const std::string& listen, const Metrics& metrics);
 

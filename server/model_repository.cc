@@ -71,9 +71,8 @@ absl::StatusOr<std::vector<ModelFolder>> FindModels(const std::string& root) {
     models.push_back(std::move(model));
   }
   if (models.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("no model in ", root,
-                     ": expected <name>/<version>/config.json there"));
+    return absl::NotFoundError(absl::StrCat(
+        "no model in ", root, ": expected <name>/<version>/config.json there"));
   }
   return models;
 }

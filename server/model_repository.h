@@ -15,17 +15,18 @@
 
 namespace groupmamba {
 
-// Reads the highest version of every model under `root`: root/<name>/<version>. A
-// name consists of letters, digits, '.', '_' and '-'; a version is a positive
+// Reads the highest version of every model under `root`: root/<name>/<version>.
+// A name consists of letters, digits, '.', '_' and '-'; a version is a positive
 // integer without leading zeros; other entries are passed over.
-// Errors are for the operator and name files: NOT_FOUND, no model at all; else as
-// ReadModelFolder.
+// Errors are for the operator and name files: NOT_FOUND, no model at all; else
+// as ReadModelFolder.
 absl::StatusOr<std::vector<ModelFolder>> FindModels(const std::string& root);
 
 // Immutable, so thread-safe.
 class ModelRepository {
  public:
-  // `default_model`: answers requests that name none; empty: the only model does.
+  // `default_model`: answers requests that name none; empty: the only model
+  // does.
   ModelRepository(std::vector<std::unique_ptr<ServedModel>> models,
                   std::string default_model);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -20,23 +19,22 @@ namespace {
 constexpr double kMebi = 1 << 20;
 
 std::string EnvironmentName(const std::string& option) {
-  return absl::StrCat(
-      "GROUPMAMBA_",
-      absl::AsciiStrToUpper(absl::StrReplaceAll(option, {{"-", "_"}})));
+  return absl::StrCat("GROUPMAMBA_", absl::AsciiStrToUpper(absl::StrReplaceAll(
+                                         option, {{"-", "_"}})));
 }
 
-// CLI11 lets a file override the environment; we want it the other way round, so
-// the file's lines for which there is a variable are left out.
+// CLI11 lets a file override the environment; we want it the other way round,
+// so the file's lines for which there is a variable are left out.
 class EnvironmentFirst : public CLI::ConfigTOML {
  public:
   std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
     std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(in);
-    items.erase(std::remove_if(items.begin(), items.end(),
-                               [](const CLI::ConfigItem& item) {
-                                 return std::getenv(
-                                     EnvironmentName(item.name).c_str());
-                               }),
-                items.end());
+    items.erase(
+        std::remove_if(items.begin(), items.end(),
+                       [](const CLI::ConfigItem& item) {
+                         return std::getenv(EnvironmentName(item.name).c_str());
+                       }),
+        items.end());
     return items;
   }
 };
@@ -48,7 +46,8 @@ std::string CheckAddress(const std::string& text) {
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
       port > 65535) {
-    return absl::StrCat(text, " is not ADDRESS:PORT with a port from 0 to 65535");
+    return absl::StrCat(text,
+                        " is not ADDRESS:PORT with a port from 0 to 65535");
   }
   return "";
 }
@@ -63,7 +62,15 @@ std::string CheckDevice(const std::string& text) {
   return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
 }
 
-// Declares the flags into `settings`, through numbers in the units of the flags.
+LogLevel LogLevelOf(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warning") return LogLevel::kWarning;
+  if (name == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+// Declares the flags into `settings`, through numbers in the units of the
+// flags.
 class Flags {
  public:
   explicit Flags(Settings* settings);
@@ -104,15 +111,18 @@ class Flags {
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
   double drain_timeout_s_ = 25;
+  std::string log_format_ = "text";
+  std::string log_level_ = "info";
 };
 
 Flags::Flags(Settings* settings)
     : settings_(settings),
-      app_("Classifies pictures over gRPC with a GroupMamba model.\n"
-           "Each setting is a flag, an environment variable, or a line "
-           "`name = value` in the\nTOML file given by --config; the earlier "
-           "wins. MB means 2^20 bytes.",
-           "groupmamba-server") {
+      app_(
+          "Classifies pictures over gRPC with a GroupMamba model.\n"
+          "Each setting is a flag, an environment variable, or a line "
+          "`name = value` in the\nTOML file given by --config; the earlier "
+          "wins. MB means 2^20 bytes.",
+          "groupmamba-server") {
   AddModelFlags();
   AddListenFlags();
   AddBatchFlags();
@@ -139,7 +149,8 @@ void Flags::AddModelFlags() {
   AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
             "Threads of one instance on a processor; 0: all cores");
   Add(group, "engine", &engine_,
-      "torch, or fake:MS: no model, every batch takes MS milliseconds (for load "
+      "torch, or fake:MS: no model, every batch takes MS milliseconds (for "
+      "load "
       "tests)");
 }
 
@@ -162,14 +173,13 @@ void Flags::AddBatchFlags() {
   AddNumber(group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
             "How long a free instance may wait for pictures that are being "
             "decoded");
-  AddNumber(group, "queue-capacity",
-            &settings_->server.admission.max_waiting, 1, 100'000,
+  AddNumber(group, "queue-capacity", &settings_->server.admission.max_waiting,
+            1, 100'000,
             "Requests that may wait; a further one gets RESOURCE_EXHAUSTED");
   AddNumber(group, "queue-bytes", &settings_->server.admission.max_bytes, 1,
             1e12, "Bytes of pictures in unanswered requests at most");
-  AddNumber(group, "decode-threads",
-            &settings_->server.pipeline.decode_threads, 1, 1024,
-            "Threads that decode pictures");
+  AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
+            1, 1024, "Threads that decode pictures");
 }
 
 void Flags::AddLimitFlags() {
@@ -190,18 +200,10 @@ void Flags::AddOtherFlags() {
   const std::string group = "Running";
   AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
             "After SIGTERM, how long to wait for answers to what was accepted");
-  Add(group, "log-format", &settings_->log_format, "text or json")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{
-          {"text", LogFormat::kText}, {"json", LogFormat::kJson}}))
-      ->default_str("text");
-  Add(group, "log-level", &settings_->log_level,
-      "debug, info, warning or error")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{
-          {"debug", LogLevel::kDebug},
-          {"info", LogLevel::kInfo},
-          {"warning", LogLevel::kWarning},
-          {"error", LogLevel::kError}}))
-      ->default_str("info");
+  Add(group, "log-format", &log_format_, "Of diagnostics on standard error")
+      ->check(CLI::IsMember({"text", "json"}));
+  Add(group, "log-level", &log_level_, "The least important that is written")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 
   // A variable counts for --config too; a file that is named must be there.
   const char* file = std::getenv("GROUPMAMBA_CONFIG");
@@ -230,6 +232,8 @@ absl::Status Flags::Parse(std::vector<std::string> arguments) {
   } catch (const CLI::ConfigError& error) {
     return absl::InvalidArgumentError(
         absl::StrCat("--config: unknown or unreadable line: ", error.what()));
+  } catch (const CLI::FileError& error) {
+    return absl::InvalidArgumentError(absl::StrCat("--config: ", error.what()));
   } catch (const CLI::Error& error) {
     return absl::InvalidArgumentError(error.what());
   }
@@ -248,9 +252,9 @@ absl::Status Flags::Take() {
       fake_ms <= 60'000) {
     settings_->fake_engine = milliseconds(fake_ms);
   } else if (engine_ != "torch") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--engine: ", engine_,
-        " is neither torch nor fake:MS with MS from 0 to 60000"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("--engine: ", engine_,
+                     " is neither torch nor fake:MS with MS from 0 to 60000"));
   }
   if (settings_->models.empty() && !settings_->fake_engine.has_value()) {
     return absl::InvalidArgumentError(
@@ -258,13 +262,16 @@ absl::Status Flags::Take() {
   }
   ServerOptions& server = settings_->server;
   server.batch.max_delay = milliseconds(max_delay_ms_);
-  server.transport.max_message_bytes = static_cast<int>(
-      std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
+  server.transport.max_message_bytes =
+      static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
   server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
   server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
   settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
+  settings_->log_format =
+      log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
+  settings_->log_level = LogLevelOf(log_level_);
   return absl::OkStatus();
 }
 

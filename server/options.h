@@ -32,8 +32,8 @@ struct Settings {
 };
 
 // Reads the settings. Each can be given as a flag (--max-batch 16), as an
-// environment variable (GROUPMAMBA_MAX_BATCH=16), or as a line `max-batch = 16` in
-// the TOML file that --config names; the earlier in that list wins.
+// environment variable (GROUPMAMBA_MAX_BATCH=16), or as a line `max-batch = 16`
+// in the TOML file that --config names; the earlier in that list wins.
 // `arguments`: without the program's name.
 // Errors: INVALID_ARGUMENT with a sentence that names the setting.
 absl::StatusOr<Settings> ParseSettings(std::vector<std::string> arguments);

@@ -17,8 +17,8 @@ absl::StatusOr<cv::Mat> Pixels(const Picture& picture,
   if (picture.kind == Picture::Kind::kFile) {
     return DecodeImage(picture.bytes, limits, ThreadCpuClock());
   }
-  // A view of the request's own bytes; cv::Mat knows no const, TransformImage only
-  // reads.
+  // A view of the request's own bytes; cv::Mat knows no const, TransformImage
+  // only reads.
   return cv::Mat(static_cast<int>(picture.height),
                  static_cast<int>(picture.width), CV_8UC3,
                  const_cast<uint8_t*>(picture.bytes.data()));
@@ -57,8 +57,8 @@ absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits) {
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec,
                             absl::Span<uint8_t> out) {
-  // The picture's size is the client's choice, so that memory may run out here and
-  // must not take the server along.
+  // The picture's size is the client's choice, so that memory may run out here
+  // and must not take the server along.
   try {
     GM_ASSIGN_OR_RETURN(const cv::Mat rgb, Pixels(picture, limits));
     return TransformImage(rgb, spec, out);

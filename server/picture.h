@@ -17,13 +17,13 @@ namespace groupmamba {
 // How pictures for a model of this configuration are resized and cropped.
 TransformSpec TransformFor(const InputConfig& input);
 
-// What can be seen without work: that there is a picture, and that pixels have the
-// size that is stated and are not too many. Errors: INVALID_ARGUMENT.
+// What can be seen without work: that there is a picture, and that pixels have
+// the size that is stated and are not too many. Errors: INVALID_ARGUMENT.
 absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits);
 
-// Decodes a file, or takes the pixels of a picture that passed CheckPicture, then
-// resizes and crops into `out`. The time limit counts this thread's CPU time.
-// Errors: INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.
+// Decodes a file, or takes the pixels of a picture that passed CheckPicture,
+// then resizes and crops into `out`. The time limit counts this thread's CPU
+// time. Errors: INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec, absl::Span<uint8_t> out);
 

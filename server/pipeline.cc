@@ -102,7 +102,8 @@ absl::Status Pipeline::Admit(Task* task) {
   return absl::OkStatus();
 }
 
-// 2. On a decoding thread: the picture goes into a slot, the task to the batcher.
+// 2. On a decoding thread: the picture goes into a slot, the task to the
+// batcher.
 void Pipeline::Decode(std::unique_ptr<Task> task) {
   Batcher& batcher = task->model->batcher();
   if (absl::Status status = DecodeIntoSlot(task.get()); !status.ok()) {
@@ -125,7 +126,8 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
   return status;
 }
 
-// 3. The batcher waits, forms a batch when an instance is free, and runs the model:
+// 3. The batcher waits, forms a batch when an instance is free, and runs the
+// model:
 //    server/batching/batcher.cc. Whatever happens, it ends here, once:
 void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
                    const Reply& reply) {

@@ -1,6 +1,6 @@
-// The life of a request, in order: find its model, refuse or admit it, decode its
-// picture, batch it, run the model, rank the classes, reply. The other files of
-// this folder are this one's nouns.
+// The life of a request, in order: find its model, refuse or admit it, decode
+// its picture, batch it, run the model, rank the classes, reply. The other
+// files of this folder are this one's nouns.
 
 #ifndef GROUPMAMBA_SERVER_PIPELINE_H_
 #define GROUPMAMBA_SERVER_PIPELINE_H_
@@ -33,15 +33,15 @@ struct PipelineOptions {
   Duration max_deadline = std::chrono::seconds(60);
 };
 
-// One request to classify one picture. The bytes that it points to must live until
-// the reply.
+// One request to classify one picture. The bytes that it points to must live
+// until the reply.
 struct ClassifyInput {
-  absl::string_view model;       // empty: the default
-  int64_t version = 0;           // 0: the one that is served
+  absl::string_view model;  // empty: the default
+  int64_t version = 0;      // 0: the one that is served
   Picture picture;
-  uint32_t top_k = 0;            // 0: 5
+  uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
-  TimePoint deadline = kForever; // kForever: the server's default
+  TimePoint deadline = kForever;  // kForever: the server's default
 };
 
 // Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
@@ -63,8 +63,8 @@ struct Answer {
 // Thread-safe.
 class Pipeline {
  public:
-  // Called once for each request, on any thread, maybe before Submit returns. Error
-  // texts are fit for the client. Must not block.
+  // Called once for each request, on any thread, maybe before Submit returns.
+  // Error texts are fit for the client. Must not block.
   using Reply = std::function<void(absl::StatusOr<Answer>)>;
 
   // What Cancel needs to find a request again.
@@ -81,12 +81,13 @@ class Pipeline {
 
   Handle Submit(const ClassifyInput& input, Reply reply);
 
-  // The client went away: nothing more is computed for it, unless its batch runs.
+  // The client went away: nothing more is computed for it, unless its batch
+  // runs.
   void Cancel(const Handle& handle);
 
-  // Shutting down, in this order. Close: from now on requests get UNAVAILABLE, and
-  // those inside no longer wait for company. AwaitIdle: true once nobody is inside,
-  // false at `until`. Abort: those who still wait get UNAVAILABLE.
+  // Shutting down, in this order. Close: from now on requests get UNAVAILABLE,
+  // and those inside no longer wait for company. AwaitIdle: true once nobody is
+  // inside, false at `until`. Abort: those who still wait get UNAVAILABLE.
   void Close();
   bool AwaitIdle(TimePoint until);
   void Abort();

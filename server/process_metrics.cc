@@ -16,7 +16,8 @@
 namespace groupmamba {
 namespace {
 
-// The fields of /proc/self/stat after the program's name, numbered as in proc(5).
+// The fields of /proc/self/stat after the program's name, numbered as in
+// proc(5).
 double StatField(int number) {
   std::ifstream file("/proc/self/stat");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -33,7 +34,8 @@ double CpuSeconds() {
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+    return static_cast<double>(t.tv_sec) +
+           static_cast<double>(t.tv_usec) * 1e-6;
   };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }

@@ -39,8 +39,7 @@ ServedModel::ServedModel(ModelFolder folder, const ServedModelOptions& options,
 
 absl::Status ServedModel::Load(const EngineFactory& factory) {
   const TimePoint start = clock_->Now();
-  const absl::Status status =
-      batcher_.Start([&] { return factory(folder_); });
+  const absl::Status status = batcher_.Start([&] { return factory(folder_); });
   if (!status.ok()) {
     state_ = State::kFailed;
     return status;

@@ -54,15 +54,13 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
     Clock* clock) {
-  std::unique_ptr<Server> server(
-      new Server(options, std::move(models), clock));
+  std::unique_ptr<Server> server(new Server(options, std::move(models), clock));
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(
-      server->transport_,
-      Transport::Start(options.transport,
-                       {&server->classify_, &server->health_}));
+  GM_ASSIGN_OR_RETURN(server->transport_,
+                      Transport::Start(options.transport,
+                                       {&server->classify_, &server->health_}));
   return server;
 }
 

@@ -1,5 +1,5 @@
-// The whole server in one object: what main starts, and what tests start in their
-// own process.
+// The whole server in one object: what main starts, and what tests start in
+// their own process.
 
 #ifndef GROUPMAMBA_SERVER_SERVER_H_
 #define GROUPMAMBA_SERVER_SERVER_H_
@@ -37,8 +37,8 @@ struct ServerOptions {
 // Thread-safe. Its life: Start, Load, serving, Drain.
 class Server {
  public:
-  // Listens for calls and for readers of the metrics. Health says NOT_SERVING, and
-  // Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
+  // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
+  // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
   // Errors: UNAVAILABLE, an address cannot be listened on.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
@@ -47,7 +47,8 @@ class Server {
   // Drains without waiting for anyone.
   ~Server();
 
-  // Loads and warms up every model, then says SERVING. Stops at the first error.
+  // Loads and warms up every model, then says SERVING. Stops at the first
+  // error.
   absl::Status Load(const EngineFactory& factory);
 
   // Says NOT_SERVING, refuses what is new with UNAVAILABLE, and waits until

@@ -12,15 +12,16 @@ namespace groupmamba {
 // Thread-safe. Never destroyed: its thread waits until the process ends.
 class Signals {
  public:
-  // Call once, before any other thread starts: the signals must be blocked in all.
+  // Call once, before any other thread starts: the signals must be blocked in
+  // all.
   static Signals* Watch();
 
   // Until this is called a signal ends the process with code 0: nothing was
   // accepted yet that would have to be answered. Returns at the first signal.
   void AwaitFirst();
 
-  // Called at each further signal; null: nothing is. When this returns the former
-  // one is not running.
+  // Called at each further signal; null: nothing is. When this returns the
+  // former one is not running.
   void OnFurther(std::function<void()> callback);
 
  private:

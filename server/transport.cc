@@ -29,8 +29,8 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Start(
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(),
                            &port);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
-  builder.SetResourceQuota(grpc::ResourceQuota("groupmamba")
-                               .Resize(options.buffer_bytes));
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("groupmamba").Resize(options.buffer_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              options.max_streams);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
@@ -40,7 +40,8 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Start(
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinPingIntervalMs);
-  // A second server on the same port is an error, not a silent sharing of calls.
+  // A second server on the same port is an error, not a silent sharing of
+  // calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   for (grpc::Service* service : services) builder.RegisterService(service);
 

@@ -24,8 +24,8 @@ struct TransportOptions {
   // Calls at the same time on one connection; further ones wait in the client.
   int max_streams = 1024;
 
-  // What gRPC may use for its buffers, all connections together; near it, it reads
-  // more slowly.
+  // What gRPC may use for its buffers, all connections together; near it, it
+  // reads more slowly.
   size_t buffer_bytes = size_t{512} << 20;
 };
 
@@ -40,8 +40,8 @@ class Transport {
   // The chosen port.
   int port() const { return port_; }
 
-  // Ends all connections. Calls that are not finished within `grace`, of real time,
-  // are cancelled. Every call must be finished or finish when cancelled.
+  // Ends all connections. Calls that are not finished within `grace`, of real
+  // time, are cancelled. Every call must be finished or finish when cancelled.
   void Shutdown(Duration grace);
 
  private:
