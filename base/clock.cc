@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <time.h>
+
 namespace groupmamba {
 
 RealClock* RealClock::Get() {
@@ -16,6 +18,18 @@ void RealClock::WaitUntil(CondVar* condition, Mutex* mutex, TimePoint time) {
   } else {
     condition->WaitUntil(mutex, time);
   }
+}
+
+const ThreadCpuClock* ThreadCpuClock::Get() {
+  static const auto* clock = new ThreadCpuClock;
+  return clock;
+}
+
+TimePoint ThreadCpuClock::Now() const {
+  timespec used = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);  // cannot fail on Linux
+  return TimePoint(std::chrono::seconds(used.tv_sec) +
+                   std::chrono::nanoseconds(used.tv_nsec));
 }
 
 }  // namespace groupmamba

@@ -27,13 +27,17 @@ inline double ToMilliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
-// Thread-safe.
-class Clock {
+// A time that can be read. Thread-safe.
+class TimeSource {
  public:
-  virtual ~Clock() = default;
+  virtual ~TimeSource() = default;
 
   virtual TimePoint Now() const = 0;
+};
 
+// A time that can be read and waited for. Thread-safe.
+class Clock : public TimeSource {
+ public:
   // Waits until `condition` is notified or the time is reached, whichever comes
   // first; may also wake without cause. `mutex` is held before and after.
   // kForever waits for the notification alone.
@@ -50,6 +54,17 @@ class RealClock : public Clock {
   TimePoint Now() const override;
   void WaitUntil(CondVar* condition, Mutex* mutex, TimePoint time) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+};
+
+// The processor time that the calling thread has used: for budgets of work that
+// a busy machine must not shorten. Only the thread that read a time can compare
+// it.
+class ThreadCpuClock : public TimeSource {
+ public:
+  // One for the process; never destroyed.
+  static const ThreadCpuClock* Get();
+
+  TimePoint Now() const override;
 };
 
 }  // namespace groupmamba

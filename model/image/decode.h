@@ -1,8 +1,9 @@
-// Bytes from outside -> an upright 8-bit RGB picture. JPEG, PNG and WebP, told apart
-// by their first bytes and handed to libjpeg-turbo, libpng and libwebp directly;
-// never to cv::imdecode, which passes unknown bytes to 139 libraries.
+// Bytes from outside -> an upright 8-bit RGB picture. JPEG, PNG and WebP, told
+// apart by their first bytes and handed to libjpeg-turbo, libpng and libwebp
+// directly; never to cv::imdecode, which passes unknown bytes to 139 libraries.
 //
 // What a file claims is checked before anything is allocated for it.
+// docs/pictures.md is the reader's page: formats, conversions, limits, reasons.
 
 #ifndef GROUPMAMBA_MODEL_IMAGE_DECODE_H_
 #define GROUPMAMBA_MODEL_IMAGE_DECODE_H_
@@ -18,28 +19,36 @@
 namespace groupmamba {
 
 struct DecodeLimits {
-  size_t max_bytes = size_t{16} << 20;
+  size_t max_bytes = size_t{16} << 20;  // of the file
   int64_t max_pixels = 50'000'000;
-  int max_side = 65'500;  // pixels; the longest side that JPEG can have
-  int max_scans = 100;    // of a progressive JPEG
+  int max_side = 65'500;    // pixels; the longest side that JPEG can have
+  int max_scans = 100;      // of a JPEG; encoders write 1 to 20
+  int max_chunks = 20'000;  // of a PNG or WebP file
+  // What libjpeg may hold beside the picture: the coefficients of a progressive
+  // file, 2 bytes for every sample. The other libraries hold at most 4 bytes a
+  // pixel.
+  size_t max_codec_bytes = size_t{256} << 20;
   // Decoding stops with an error once it took this long by the clock given.
   Duration max_time = std::chrono::milliseconds(500);
 };
 
-// Returns CV_8UC3 in the order R, G, B, EXIF orientation applied; gray and palette
-// widened, alpha laid over white, the top byte of 16-bit samples, CMYK and YCCK
-// converted as Pillow converts them.
+// Returns CV_8UC3 in the order R, G, B, EXIF orientation applied; gray and
+// palette widened, alpha laid over white, the top byte of 16-bit samples, CMYK
+// and YCCK converted as Pillow converts them. Colour profiles and gamma are
+// ignored.
 //
 // `clock` measures the time budget: the CPU time of this thread, normally
 // (ThreadCpuClock), so that a busy machine fails nobody.
 //
-// Errors: INVALID_ARGUMENT. The message is "<reason>: <sentence>", where <reason> is
-// one of empty_image, unknown_format, truncated, corrupt, too_many_bytes,
-// too_many_pixels, too_complex, too_slow, animated, unsupported; it holds safe
-// numbers only, never text of a library.
+// Errors: INVALID_ARGUMENT. The message is "<reason>: <sentence>", where
+// <reason> is one of empty_image, unknown_format, truncated, corrupt,
+// too_many_bytes, too_many_pixels, too_complex, too_slow, animated,
+// unsupported; it holds safe numbers only, never text of a library.
+//
+// Thread-safe. Holds nothing between calls.
 absl::StatusOr<cv::Mat> DecodeImage(absl::Span<const uint8_t> bytes,
                                     const DecodeLimits& limits,
-                                    const Clock& clock);
+                                    const TimeSource& clock);
 
 }  // namespace groupmamba
 

@@ -1,6 +1,6 @@
 // Resize (short side), antialiased, then cut out the middle: what Pillow and
-// torchvision do on 8-bit pictures, value for value (fixed point, separable, two
-// passes; only the window that is cut out is computed).
+// torchvision do on 8-bit pictures, value for value (fixed point, separable,
+// two passes; only the window that is cut out is computed).
 
 #ifndef GROUPMAMBA_MODEL_IMAGE_TRANSFORM_H_
 #define GROUPMAMBA_MODEL_IMAGE_TRANSFORM_H_
@@ -16,15 +16,21 @@ namespace groupmamba {
 enum class ResizeFilter { kBilinear, kBicubic };
 
 struct TransformSpec {
-  int resize = 0;       // the short side becomes this long, in pixels
-  int crop_height = 0;  // of the window, in pixels; at most `resize`
+  // The short side becomes this long, in pixels, 1 to 65,500; the long side
+  // int(resize * long / short), as in torchvision.
+  int resize = 0;
+  // Of the window, in pixels, 1 to `resize`. It begins at round((size - crop) /
+  // 2) of the resized picture, halves to even, as in torchvision.
+  int crop_height = 0;
   int crop_width = 0;
   ResizeFilter filter = ResizeFilter::kBicubic;
 };
 
-// `rgb` is CV_8UC3, at least 1x1. Writes crop_height * crop_width * 3 bytes, row by
-// row, to `out`, which must have just that size.
-// Errors: INVALID_ARGUMENT, a size is out of range.
+// `rgb` is CV_8UC3, at least 1x1 and at most 65,500 a side. Writes crop_height
+// * crop_width * 3 bytes, row by row, to `out`, which must have just that size.
+// Allocates memory in proportion to the window and to the input rows beneath
+// it, whatever the size of the resized picture. Thread-safe. Errors:
+// INVALID_ARGUMENT, a size is out of range.
 absl::Status TransformImage(const cv::Mat& rgb, const TransformSpec& spec,
                             absl::Span<uint8_t> out);
 

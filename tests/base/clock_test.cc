@@ -32,6 +32,19 @@ TEST(RealClockTest, WaitUntilForeverEndsWhenNotified) {
   notifier.join();
 }
 
+TEST(ThreadCpuClockTest, CountsTheWorkOfThisThreadAlone) {
+  const TimePoint start = ThreadCpuClock::Get()->Now();
+  std::thread busy([] {
+    const TimePoint begin = ThreadCpuClock::Get()->Now();
+    while (ThreadCpuClock::Get()->Now() - begin <
+           std::chrono::milliseconds(50)) {
+    }
+  });
+  busy.join();
+  EXPECT_LT(ThreadCpuClock::Get()->Now() - start,
+            std::chrono::milliseconds(40));
+}
+
 TEST(SimulatedClockTest, AdvanceWakesTheWaiterWhoseTimeHasCome) {
   SimulatedClock clock;
   const TimePoint start = clock.Now();
