@@ -1,0 +1,185 @@
+// The engine over LibTorch. The only file that catches LibTorch's exceptions;
+// what they say goes to the log, never into a status.
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "ATen/Parallel.h"
+#include "ATen/ops/empty.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status_macros.h"
+#include "c10/core/InferenceMode.h"
+#include "c10/util/Exception.h"
+#include "model/engine.h"
+#include "model/network.h"
+#include "model/tensors.h"
+#include "model/weights.h"
+
+namespace groupmamba {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+// Runs `body`, which returns a Status, and turns what LibTorch (or an
+// allocation in it) throws into one.
+template <typename Body>
+absl::Status CatchingTorch(absl::string_view doing, Body body) {
+  try {
+    return body();
+  } catch (const c10::Error& error) {
+    Log(LogLevel::kError, "model failed",
+        {{"doing", doing}, {"reason", error.what_without_backtrace()}});
+  } catch (const std::exception& error) {
+    Log(LogLevel::kError, "model failed",
+        {{"doing", doing}, {"reason", error.what()}});
+  }
+  return absl::InternalError("the model failed");
+}
+
+// By channel, what each of the 256 byte values is after normalisation.
+using NormalisationTable = std::array<std::array<float, 256>, 3>;
+
+NormalisationTable MakeNormalisationTable(const InputConfig& input) {
+  NormalisationTable table;
+  for (int c = 0; c < 3; ++c) {
+    for (int value = 0; value < 256; ++value) {
+      table[c][value] = static_cast<float>(
+          (value / 255.0 - double{input.mean[c]}) / double{input.std[c]});
+    }
+  }
+  return table;
+}
+
+class TorchEngine final : public Engine {
+ public:
+  TorchEngine(std::unique_ptr<Network> network, const ModelConfig& config,
+              int threads)
+      : network_(std::move(network)),
+        side_(config.input.crop),
+        classes_(config.classes),
+        threads_(threads),
+        table_(MakeNormalisationTable(config.input)) {}
+
+  absl::Status Infer(absl::Span<const uint8_t* const> images,
+                     absl::Span<float> logits) override {
+    if (logits.size() != images.size() * classes_) {
+      return absl::InternalError("the buffer for the logits has a wrong size");
+    }
+    if (images.empty()) return absl::OkStatus();
+    return CatchingTorch("inference", [&] { return Run(images, logits); });
+  }
+
+  std::string device() const override { return "cpu"; }
+  std::string precision() const override { return "fp32"; }
+
+ private:
+  absl::Status Run(absl::Span<const uint8_t* const> images,
+                   absl::Span<float> logits) const {
+    // A setting of the calling thread, whose OpenMP pool does the work.
+    if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
+    const c10::InferenceMode inference;
+    const at::Tensor output =
+        network_->Forward(Gather(images), {}).Mean().contiguous();
+    std::memcpy(logits.data(), output.const_data_ptr<float>(), output.nbytes());
+    if (!std::all_of(logits.begin(), logits.end(),
+                     [](float value) { return std::isfinite(value); })) {
+      return absl::InternalError("the model's output is not finite");
+    }
+    return absl::OkStatus();
+  }
+
+  // The pictures, normalised, in one tensor [batch, 3, side, side].
+  at::Tensor Gather(absl::Span<const uint8_t* const> images) const {
+    const at::Tensor input =
+        at::empty({static_cast<int64_t>(images.size()), 3, side_, side_},
+                  at::TensorOptions(at::kFloat)
+                      .memory_format(at::MemoryFormat::ChannelsLast));
+    const int64_t row = side_ * 3;
+    float* const to = input.mutable_data_ptr<float>();
+    at::parallel_for(0, images.size() * side_, /*grain_size=*/side_ / 2,
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t r = begin; r < end; ++r) {
+                         NormaliseRow(images[r / side_] + r % side_ * row,
+                                      to + r * row);
+                       }
+                     });
+    return input;
+  }
+
+  void NormaliseRow(const uint8_t* from, float* to) const {
+    for (int64_t i = 0; i < side_ * 3; i += 3) {
+      to[i] = table_[0][from[i]];
+      to[i + 1] = table_[1][from[i + 1]];
+      to[i + 2] = table_[2][from[i + 2]];
+    }
+  }
+
+  const std::unique_ptr<Network> network_;
+  const int64_t side_;
+  const size_t classes_;
+  const int threads_;
+  const NormalisationTable table_;
+};
+
+absl::Status CheckDevice(absl::string_view device) {
+  if (device == "auto" || device == "cpu") return absl::OkStatus();
+  if (device == "cuda" || absl::StartsWith(device, "cuda:")) {
+    return absl::UnavailableError(absl::StrCat(
+        "device ", device, ": this build has no CUDA; use auto or cpu"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
+}
+
+absl::Status CheckPrecision(absl::string_view precision) {
+  if (precision == "auto" || precision == "fp32") return absl::OkStatus();
+  if (precision == "bf16") {
+    return absl::InvalidArgumentError(
+        "precision bf16 is not supported by this build; use auto or fp32");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "precision \"", precision, "\" is none of auto, fp32, bf16"));
+}
+
+absl::Status CheckThreads(int threads) {
+  if (threads >= 0 && threads <= kMaxThreads) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
+}
+
+int ThreadsOr(int threads, int cores) {
+  return threads > 0 ? threads : std::max(1, cores);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
+    const ModelFolder& model, const EngineOptions& options) {
+  GM_RETURN_IF_ERROR(CheckDevice(options.device));
+  GM_RETURN_IF_ERROR(CheckPrecision(options.precision));
+  GM_RETURN_IF_ERROR(CheckThreads(options.threads));
+  GM_ASSIGN_OR_RETURN(const SafetensorsFile weights, ReadWeights(model));
+  std::unique_ptr<Network> network;
+  GM_RETURN_IF_ERROR(CatchingTorch("loading", [&]() -> absl::Status {
+    GM_ASSIGN_OR_RETURN(network,
+                        Network::Create(model.config, TensorsOf(weights)));
+    network->FoldBatchNorms();
+    return absl::OkStatus();
+  }));
+  // Cores that the process may use: its affinity, in glibc.
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::make_unique<TorchEngine>(std::move(network), model.config,
+                                       ThreadsOr(options.threads, cores));
+}
+
+}  // namespace groupmamba
