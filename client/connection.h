@@ -1,0 +1,90 @@
+// The way to a server: a channel with the client's caps and retry policy, and
+// the question whether the server can be reached at all.
+
+#ifndef GROUPMAMBA_CLIENT_CONNECTION_H_
+#define GROUPMAMBA_CLIENT_CONNECTION_H_
+
+#include <grpcpp/channel.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "proto/groupmamba/v1/classifier.grpc.pb.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
+
+namespace groupmamba::client {
+
+// What fits into one message, less the room that its other fields may take.
+// Whether a picture is too large for the server is the server's to say.
+inline constexpr size_t kMaxPictureBytes = (32u << 20) - (64u << 10);
+
+struct ConnectionOptions {
+  // HOST:PORT, or a gRPC name such as dns:///name:port.
+  std::string target = "localhost:8001";
+
+  // How long the first connection may take. A refusal ends the wait at once.
+  double connect_timeout_s = 5;
+
+  // Retries UNAVAILABLE and RESOURCE_EXHAUSTED, at most five attempts a call,
+  // after a jittered back-off or as long as the server's push-back asks for.
+  bool retries = true;
+};
+
+// The retry policy as gRPC's service config.
+std::string RetryServiceConfig();
+
+// gRPC's status as Abseil's; the codes are the same.
+absl::Status ToAbslStatus(const grpc::Status& status);
+
+// The answer to one Classify, and how long it took by the client's clock, with
+// its retries.
+struct ClassifyOutcome {
+  absl::StatusOr<v1::ClassifyResponse> response;
+  Duration round_trip{};
+};
+
+// Thread-safe. Calls must have ended before it is destroyed.
+class Connection {
+ public:
+  // Connects, at most `connect_timeout_s` long. UNAVAILABLE, with a sentence
+  // that says what to do next, when the server cannot be reached.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(
+      const ConnectionOptions& options);
+
+  // Starts a call. `done` is called once, on a thread of gRPC's.
+  void StartClassify(std::shared_ptr<const v1::ClassifyRequest> request,
+                     Duration deadline,
+                     std::function<void(ClassifyOutcome)> done);
+
+  // Blocking calls, bounded by `deadline`.
+  absl::StatusOr<v1::ListModelsResponse> ListModels(Duration deadline);
+  absl::StatusOr<v1::GetModelResponse> GetModel(const std::string& model,
+                                                int64_t version,
+                                                Duration deadline);
+  absl::StatusOr<::grpc::health::v1::HealthCheckResponse> CheckHealth(
+      const std::string& service, Duration deadline);
+
+  // Whether a call that ended with `status` found nobody to talk to, as opposed
+  // to a server that answered UNAVAILABLE.
+  bool IsLost(const absl::Status& status) const;
+
+  // The sentence of Open()'s error.
+  std::string UnreachableMessage() const;
+
+ private:
+  Connection(const ConnectionOptions& options,
+             std::shared_ptr<grpc::Channel> channel);
+
+  const ConnectionOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Classifier::Stub> classifier_;
+  const std::unique_ptr<::grpc::health::v1::Health::Stub> health_;
+};
+
+}  // namespace groupmamba::client
+
+#endif  // GROUPMAMBA_CLIENT_CONNECTION_H_

@@ -1,0 +1,18 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "client/app.h"
+
+int main(int argc, char** argv) {
+  groupmamba::client::Io io;
+  io.in = &std::cin;
+  io.out = &std::cout;
+  io.err = &std::cerr;
+  io.out_is_terminal = isatty(STDOUT_FILENO) == 1;
+  io.err_is_terminal = isatty(STDERR_FILENO) == 1;
+  return groupmamba::client::RunClient(
+      std::vector<std::string>(argv + 1, argv + argc), io);
+}
