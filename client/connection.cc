@@ -50,7 +50,8 @@ bool Connect(grpc::Channel* channel, Duration timeout) {
 
 // A unary call in flight.
 struct ClassifyCall {
-  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientContext> context =
+      std::make_unique<grpc::ClientContext>();
   std::shared_ptr<const v1::ClassifyRequest> request;
   v1::ClassifyResponse response;
   TimePoint start;
@@ -102,11 +103,11 @@ void Connection::StartClassify(
     std::shared_ptr<const v1::ClassifyRequest> request, Duration deadline,
     std::function<void(ClassifyOutcome)> done) {
   auto call = std::make_shared<ClassifyCall>();
-  call->context.set_deadline(In(deadline));
+  call->context->set_deadline(In(deadline));
   call->request = std::move(request);
   call->start = RealClock::Get()->Now();
   classifier_->async()->Classify(
-      &call->context, call->request.get(), &call->response,
+      call->context.get(), call->request.get(), &call->response,
       [call, done = std::move(done)](grpc::Status status) {
         ClassifyOutcome outcome;
         outcome.round_trip = RealClock::Get()->Now() - call->start;
@@ -115,6 +116,9 @@ void Connection::StartClassify(
         } else {
           outcome.response = ToAbslStatus(status);
         }
+        // The context holds the channel. Were it the last to do so, the channel
+        // would end on this thread, which is one of those that it waits for.
+        call->context.reset();
         done(std::move(outcome));
       });
 }

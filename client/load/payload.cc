@@ -19,10 +19,10 @@ absl::StatusOr<Payload> FilePayload(const std::vector<std::string>& paths,
   Payload payload;
   size_t total = 0;
   for (const PictureFile& file : FindPictures(paths)) {
-    absl::StatusOr<std::string> bytes = file.status;
-    if (file.status.ok()) {
-      bytes = ReadPicture(file.path, kMaxPictureBytes, standard_input);
-    }
+    absl::StatusOr<std::string> bytes =
+        file.status.ok()
+            ? ReadPicture(file.path, kMaxPictureBytes, standard_input)
+            : file.status;
     if (!bytes.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat(Printable(file.path), ": ", bytes.status().message()));

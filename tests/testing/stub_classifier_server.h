@@ -1,5 +1,5 @@
-// A real gRPC server on this machine whose answers a test programs: for what calls
-// a Classifier without having one.
+// A real gRPC server on this machine whose answers a test programs: for what
+// calls a Classifier without having one.
 
 #ifndef GROUPMAMBA_TESTS_TESTING_STUB_CLASSIFIER_SERVER_H_
 #define GROUPMAMBA_TESTS_TESTING_STUB_CLASSIFIER_SERVER_H_
@@ -25,9 +25,9 @@ class StubClassifierServer {
   using ClassifyFunction = std::function<grpc::Status(
       grpc::ServerContext*, const v1::ClassifyRequest&, v1::ClassifyResponse*)>;
 
-  // Serves one model "stub", version 7, with these labels. Answers every picture
-  // with the labels in their order; the first is 0.75 probable, the others share
-  // the rest.
+  // Serves one model "stub", version 7, with these labels. Answers every
+  // picture with the labels in their order; the first is 0.75 probable, the
+  // others share the rest.
   explicit StubClassifierServer(std::vector<std::string> labels);
   ~StubClassifierServer();
 
@@ -40,7 +40,8 @@ class StubClassifierServer {
 
   // What health's Check answers for "" (SERVING unless set); other services are
   // NOT_FOUND.
-  void set_health(::grpc::health::v1::HealthCheckResponse::ServingStatus status);
+  void set_health(
+      ::grpc::health::v1::HealthCheckResponse::ServingStatus status);
 
   // 127.0.0.1:PORT.
   const std::string& address() const { return address_; }

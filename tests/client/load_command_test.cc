@@ -1,0 +1,123 @@
+// `load` against a real gRPC server with programmed answers. The runs are
+// short; what they measure is tested in load/runner_test.cc, by simulation.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/client/run_command.h"
+#include "tests/testing/stub_classifier_server.h"
+#include "tests/testing/temp_dir.h"
+
+namespace groupmamba::client {
+namespace {
+
+using ::nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class LoadCommandTest : public ::testing::Test {
+ protected:
+  // Runs "load --target <the stub> --duration 0.2 --warmup 0 ARGS...".
+  CommandResult Load(std::vector<std::string> args) {
+    args.insert(args.begin(), {"load", "--target", server_.address(),
+                               "--duration", "0.2", "--warmup", "0"});
+    return RunCommand(args);
+  }
+
+  testing::TempDir folder_;
+  StubClassifierServer server_{{"Bag", "Coat"}};
+};
+
+TEST_F(LoadCommandTest, AClosedLoopWithAMadePictureReportsInText) {
+  const CommandResult result =
+      Load({"--concurrency", "2", "--synthetic", "4x6"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("closed loop, 2 callers"));
+  EXPECT_THAT(result.out, HasSubstr("stub version 7"));
+  const auto requests = server_.requests();
+  ASSERT_FALSE(requests.empty());
+  EXPECT_EQ(requests[0].raw().width(), 4u);
+  EXPECT_EQ(requests[0].raw().height(), 6u);
+  EXPECT_EQ(requests[0].raw().rgb().size(), 4u * 6 * 3);
+  EXPECT_EQ(requests[0].version(), 7);
+}
+
+TEST_F(LoadCommandTest, AnOpenLoopSendsThePicturesInTurn) {
+  folder_.Write("a.png", "a");
+  folder_.Write("b.png", "b");
+  const CommandResult result = Load({"--rate", "500", "--arrivals", "constant",
+                                     "--json", "-", folder_.path()});
+  const json report = json::parse(result.out);
+  EXPECT_EQ(report["planned"], 99);
+  EXPECT_EQ(report["plan"]["loop"], "open");
+  EXPECT_EQ(report["plan"]["arrivals"], "constant");
+  EXPECT_EQ(report["ok"].get<int>() + report["failed"].get<int>() +
+                report["dropped"].get<int>(),
+            99);
+  EXPECT_EQ(report["server_mean"]["batch_size"], 2.0);
+  std::multiset<std::string> sent;
+  for (const auto& request : server_.requests()) sent.insert(request.encoded());
+  EXPECT_LE(std::abs(static_cast<int>(sent.count("a")) -
+                     static_cast<int>(sent.count("b"))),
+            1);
+}
+
+TEST_F(LoadCommandTest, RefusalsAreCountedAndNotRetried) {
+  server_.set_classify([](grpc::ServerContext* context,
+                          const v1::ClassifyRequest&,
+                          v1::ClassifyResponse*) -> grpc::Status {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", "1");
+    return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"};
+  });
+  const CommandResult result = Load({"--rate", "100", "--arrivals", "constant",
+                                     "--json", "-", "--synthetic", "2x2"});
+  EXPECT_EQ(result.code, kExitSomeFailed);
+  const json report = json::parse(result.out);
+  EXPECT_EQ(report["ok"], 0);
+  EXPECT_EQ(report["codes"]["RESOURCE_EXHAUSTED"], server_.requests().size());
+  EXPECT_EQ(report["failed"], server_.requests().size());
+}
+
+TEST_F(LoadCommandTest, JsonInAFileComesBesideTheText) {
+  const std::string file = folder_.Path("report.json");
+  const CommandResult result =
+      Load({"--concurrency", "1", "--synthetic", "2x2", "--json", file});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("closed loop"));
+  EXPECT_GT(json::parse(testing::ReadFileForTest(file))["ok"], 0);
+}
+
+TEST_F(LoadCommandTest, WrongUsageIsNamedBeforeAnythingIsSent) {
+  const std::string picture = folder_.Write("a.png", "a");
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{
+           {picture},
+           {"--rate", "1", "--concurrency", "1", picture},
+           {"--rate", "0", picture},
+           {"--rate", "1"},
+           {"--rate", "1", "--synthetic", "2x2", picture},
+           {"--rate", "1", "--synthetic", "big"},
+           {"--rate", "1", "--arrivals", "random", picture},
+           {"--rate", "1", folder_.Path("missing.png")}}) {
+    const CommandResult result = Load(args);
+    EXPECT_EQ(result.code, kExitWrongUsage) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+  }
+  EXPECT_THAT(server_.requests(), IsEmpty());
+}
+
+TEST_F(LoadCommandTest, AReportCannotOverwriteAPicture) {
+  const std::string picture = folder_.Write("a.png", "a");
+  const CommandResult result =
+      Load({"--rate", "1", "--synthetic", "2x2", "--json", picture});
+  EXPECT_EQ(result.code, kExitWrongUsage);
+  EXPECT_EQ(testing::ReadFileForTest(picture), "a");
+}
+
+}  // namespace
+}  // namespace groupmamba::client
