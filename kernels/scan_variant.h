@@ -27,12 +27,12 @@ struct ScanVariant {
   void (*forward)(const ScanShape& shape, const TokenOrder& order,
                   const ScanInputs& in, const TokenTensor& y);
   // `reversed` visits the tokens of `order` from the last to the first.
-  // `scratch` holds scratch_floats_per_token for each token of one image.
+  // `scratch` holds scratch_bytes_per_token for each token of one image.
   void (*backward)(const ScanShape& shape, const TokenOrder& order,
                    const TokenOrder& reversed, const ScanInputs& in,
                    const ConstTokenTensor& dy, const ScanGradients& gradients,
-                   float* scratch);
-  int64_t scratch_floats_per_token;
+                   void* scratch);
+  int64_t scratch_bytes_per_token;
 };
 
 extern const ScanVariant kScanPortable;

@@ -68,17 +68,14 @@ Direction Opposite(Direction direction) {
   __builtin_unreachable();
 }
 
-struct AlignedDelete {
-  void operator()(float* memory) const {
-    ::operator delete (memory, std::align_val_t{64});
+constexpr std::align_val_t kScratchAlignment{64};
+
+struct ScratchDelete {
+  void operator()(void* memory) const {
+    ::operator delete(memory, kScratchAlignment);
   }
 };
-
-// Uninitialised, aligned for the widest vectors.
-std::unique_ptr<float, AlignedDelete> AllocateScratch(int64_t floats) {
-  return std::unique_ptr<float, AlignedDelete>(static_cast<float*>(
-      ::operator new (floats * sizeof(float), std::align_val_t{64})));
-}
+using Scratch = std::unique_ptr<void, ScratchDelete>;
 
 }  // namespace
 
@@ -121,8 +118,9 @@ void SelectiveScanBackward(Isa isa, const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients) {
   const ScanVariant& variant = VariantOf(isa);
-  const auto scratch = AllocateScratch(variant.scratch_floats_per_token *
-                                       shape.height * shape.width);
+  const Scratch scratch(
+      ::operator new(variant.scratch_bytes_per_token* shape.height* shape.width,
+                     kScratchAlignment));
   variant.backward(shape, OrderOf(shape, direction),
                    OrderOf(shape, Opposite(direction)), in, dy, gradients,
                    scratch.get());

@@ -28,13 +28,14 @@ struct SimdMath {
     Vec r = Simd::MulAdd(n, Simd::Set(-0.693359375f), x);
     r = Simd::MulAdd(n, Simd::Set(2.12194440e-4f), r);
     // Relative error 3.1e-9.
-    Vec p = Simd::Set(0.00138145406f);
-    p = Simd::MulAdd(p, r, Simd::Set(0.00836874545f));
-    p = Simd::MulAdd(p, r, Simd::Set(0.041668389f));
-    p = Simd::MulAdd(p, r, Simd::Set(0.166665211f));
-    p = Simd::MulAdd(p, r, Simd::Set(0.49999994f));
-    p = Simd::MulAdd(p, r, Simd::Set(1.0f));
-    p = Simd::MulAdd(p, r, Simd::Set(1.0f));
+    const Vec r2 = r * r;
+    const Vec high = Simd::MulAdd(
+        Simd::Set(0.00138145406f), r2,
+        Simd::MulAdd(Simd::Set(0.00836874545f), r, Simd::Set(0.041668389f)));
+    const Vec low =
+        Simd::MulAdd(Simd::Set(0.166665211f), r, Simd::Set(0.49999994f));
+    const Vec p =
+        Simd::MulAdd(Simd::MulAdd(high, r2, low), r2, r + Simd::Set(1.0f));
     return Simd::AddExponent(p, shifted);
   }
 

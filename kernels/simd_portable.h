@@ -1,5 +1,5 @@
 // Four floats at a time in the compilers' own vector type: the shape of a SIMD
-// wrapper that kernels/selective_scan_body.h asks for, on any processor.
+// wrapper that kernels/scan_block.h asks for, on any processor.
 
 #ifndef GROUPMAMBA_KERNELS_SIMD_PORTABLE_H_
 #define GROUPMAMBA_KERNELS_SIMD_PORTABLE_H_
