@@ -78,7 +78,9 @@ struct ScanBackward {
     Vec h[kVectors];
     for (int v = 0; v < kVectors; ++v) h[v] = Simd::Set(0.0f);
     Record* record = call.records;
-    block.ForEachTile(call.order, [&](const typename Block::Tile& tile) {
+    typename Block::Place place(call.order);
+    typename Block::Tile tile;
+    while (block.NextTile(&place, &tile)) {
       for (int t = 0; t < tile.count; ++t) {
         const int64_t token = tile.token[t];
         const float* u_row = us.data + token * us.token_stride;
@@ -94,85 +96,99 @@ struct ScanBackward {
           h[v] = Simd::MulAdd(decay, h[v], delta * (b * block.Load(u_row, v)));
         }
       }
-    });
+    }
   }
 
-  // The sums over tokens of a block's channels.
-  template <int kVectors>
-  struct Sums {
+  // The second pass over one block. A local copy of everything, so that it can
+  // live in registers.
+  template <int kVectors, bool kPart>
+  struct Walk {
+    Walk(const ScanBlock<Simd, kVectors, kPart>& block, const Call& call)
+        : block(block),
+          u(block.At(call.in.u)),
+          dy(block.At(call.dy)),
+          b(block.AtImage(call.in.b)),
+          c(block.AtImage(call.in.c)),
+          du(block.At(call.out.du)),
+          ddelta(block.At(call.out.ddelta)),
+          db(block.AtImage(call.out.db)),
+          dc(block.AtImage(call.out.dc)),
+          is_first(block.channel() == 0) {
+      for (int v = 0; v < kVectors; ++v) {
+        a[v] = block.a(v);
+        d[v] = block.Load(call.in.d + block.channel(), v);
+        carry[v] = da[v] = dd[v] = dbias[v] = Simd::Set(0.0f);
+      }
+    }
+
+    [[gnu::always_inline]] void StepBack(int64_t token, const Record* records) {
+      const Vec b_t = Simd::Set(b.data[token * b.token_stride]);
+      const Vec c_t = Simd::Set(c.data[token * c.token_stride]);
+      const float* u_row = u.data + token * u.token_stride;
+      const float* dy_row = dy.data + token * dy.token_stride;
+      float* du_row = du.data + token * du.token_stride;
+      float* ddelta_row = ddelta.data + token * ddelta.token_stride;
+      Vec db_t = Simd::Set(0.0f), dc_t = Simd::Set(0.0f);
+      for (int v = 0; v < kVectors; ++v) {
+        const Vec state_before = records[v].state_before;
+        const Vec decay = records[v].decay;
+        const Vec delta = records[v].delta;
+        const Vec u_t = block.Load(u_row, v);
+        const Vec dy_t = block.Load(dy_row, v);
+
+        const Vec g = Simd::MulAdd(c_t, dy_t, carry[v]);
+        carry[v] = g * decay;
+        const Vec gp = carry[v] * state_before;
+        const Vec g_delta = g * delta;
+        const Vec bu = b_t * u_t;
+        const Vec dx = Simd::MulAdd(g, bu, a[v] * gp) * records[v].sigmoid;
+        block.Store(du_row, v, Simd::MulAdd(g_delta, b_t, d[v] * dy_t));
+        block.Store(ddelta_row, v, dx);
+
+        const Vec h = Simd::MulAdd(decay, state_before, delta * bu);
+        db_t = Simd::MulAdd(g_delta, u_t, db_t);
+        dc_t = Simd::MulAdd(dy_t, h, dc_t);
+        da[v] = Simd::MulAdd(delta, gp, da[v]);
+        dd[v] = Simd::MulAdd(dy_t, u_t, dd[v]);
+        dbias[v] = dbias[v] + dx;
+      }
+      // Blocks come in the order of their channels, so this sum's order is
+      // fixed.
+      float& db_sum = db.data[token * db.token_stride];
+      float& dc_sum = dc.data[token * dc.token_stride];
+      db_sum = (is_first ? 0 : db_sum) + Simd::Sum(db_t);
+      dc_sum = (is_first ? 0 : dc_sum) + Simd::Sum(dc_t);
+    }
+
+    const ScanBlock<Simd, kVectors, kPart> block;
+    const ConstTokenTensor u, dy, b, c;
+    const TokenTensor du, ddelta, db, dc;
+    const bool is_first;  // the first block of the image
+    Vec a[kVectors], d[kVectors];
+    Vec carry[kVectors];  // decay_(t+1) g_(t+1)
     Vec da[kVectors], dd[kVectors], dbias[kVectors];
   };
 
   template <int kVectors, bool kPart>
   static void WalkBack(const ScanBlock<Simd, kVectors, kPart>& block,
                        const Call& call) {
-    const TokenOrder& order = call.reversed;
-    Vec d[kVectors], carry[kVectors];
-    Sums<kVectors> sums;
-    for (int v = 0; v < kVectors; ++v) {
-      d[v] = block.Load(call.in.d + block.channel(), v);
-      carry[v] = sums.da[v] = sums.dd[v] = sums.dbias[v] = Simd::Set(0.0f);
-    }
+    const TokenOrder order = call.reversed;
+    Walk<kVectors, kPart> walk(block, call);
     const Record* records =
         call.records + order.outer_count * order.inner_count * kVectors;
     for (int64_t i = 0; i < order.outer_count; ++i) {
       int64_t token = order.first + i * order.outer_step;
       for (int64_t j = 0; j < order.inner_count; ++j) {
         records -= kVectors;
-        StepBack(block, call, token, records, d, carry, &sums);
+        walk.StepBack(token, records);
         token += order.inner_step;
       }
     }
     for (int v = 0; v < kVectors; ++v) {
-      AddTo(block, call.out.da, v, sums.da[v]);
-      AddTo(block, call.out.dd, v, sums.dd[v]);
-      AddTo(block, call.out.ddelta_bias, v, sums.dbias[v]);
+      AddTo(block, call.out.da, v, walk.da[v]);
+      AddTo(block, call.out.dd, v, walk.dd[v]);
+      AddTo(block, call.out.ddelta_bias, v, walk.dbias[v]);
     }
-  }
-
-  // One token; carry is decay_(t+1) g_(t+1) on entry, and decay_t g_t on
-  // return.
-  template <int kVectors, bool kPart>
-  static void StepBack(const ScanBlock<Simd, kVectors, kPart>& block,
-                       const Call& call, int64_t token, const Record* records,
-                       const Vec* d, Vec* carry, Sums<kVectors>* sums) {
-    const auto row = [&](const auto& tensor) {
-      return block.At(tensor).data + token * tensor.token_stride;
-    };
-    const auto element = [&](const auto& tensor) {
-      return block.AtImage(tensor).data + token * tensor.token_stride;
-    };
-    const Vec b = Simd::Set(*element(call.in.b));
-    const Vec c = Simd::Set(*element(call.in.c));
-    Vec db = Simd::Set(0.0f), dc = Simd::Set(0.0f);
-    for (int v = 0; v < kVectors; ++v) {
-      const Record& record = records[v];
-      const Vec u = block.Load(row(call.in.u), v);
-      const Vec dy = block.Load(row(call.dy), v);
-
-      const Vec g = Simd::MulAdd(c, dy, carry[v]);
-      carry[v] = g * record.decay;
-      const Vec gp = carry[v] * record.state_before;
-      const Vec g_delta = g * record.delta;
-      const Vec bu = b * u;
-      const Vec ddelta = Simd::MulAdd(g, bu, block.a(v) * gp) * record.sigmoid;
-      block.Store(row(call.out.du), v, Simd::MulAdd(g_delta, b, d[v] * dy));
-      block.Store(row(call.out.ddelta), v, ddelta);
-
-      const Vec h =
-          Simd::MulAdd(record.decay, record.state_before, record.delta * bu);
-      db = Simd::MulAdd(g_delta, u, db);
-      dc = Simd::MulAdd(dy, h, dc);
-      sums->da[v] = Simd::MulAdd(record.delta, gp, sums->da[v]);
-      sums->dd[v] = Simd::MulAdd(dy, u, sums->dd[v]);
-      sums->dbias[v] = sums->dbias[v] + ddelta;
-    }
-    // Blocks come in the order of their channels, so this sum's order is fixed.
-    const bool first = block.channel() == 0;
-    float& db_sum = *element(call.out.db);
-    float& dc_sum = *element(call.out.dc);
-    db_sum = (first ? 0 : db_sum) + Simd::Sum(db);
-    dc_sum = (first ? 0 : dc_sum) + Simd::Sum(dc);
   }
 
   template <class Block>

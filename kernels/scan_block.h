@@ -43,6 +43,31 @@ class ScanBlock {
     Vec decay[kTileTokens][kVectors];
   };
 
+  // How far the scan has come.
+  struct Place {
+    explicit Place(const TokenOrder& order)
+        : order(order),
+          left(order.outer_count * order.inner_count),
+          outer_token(order.first),
+          token(order.first) {}
+
+    int64_t NextToken() {
+      const int64_t next = token;
+      token += order.inner_step;
+      if (++inner == order.inner_count) {
+        inner = 0;
+        token = outer_token += order.outer_step;
+      }
+      return next;
+    }
+
+    const TokenOrder order;
+    int64_t left;
+    int64_t outer_token;
+    int64_t token;
+    int64_t inner = 0;
+  };
+
   ScanBlock(const ScanInputs& in, int64_t image, int64_t channel, int part)
       : image_(image), channel_(channel), part_(part), delta_(At(in.delta)) {
     for (int v = 0; v < kVectors; ++v) {
@@ -78,49 +103,48 @@ class ScanBlock {
   int64_t channel() const { return channel_; }
   Vec a(int v) const { return a_[v]; }
 
-  // Calls visit(tile) for tile after tile in the order of the scan, each with
-  // x, Delta and decay of its tokens.
-  template <class Visitor>
-  void ForEachTile(const TokenOrder& order, Visitor visit) const {
-    Tile tile;
-    int64_t left = order.outer_count * order.inner_count;
-    int64_t outer_token = order.first, token = order.first, inner = 0;
-    while (left > 0) {
-      tile.count = left < kTileTokens ? static_cast<int>(left) : kTileTokens;
-      left -= tile.count;
-      for (int t = 0; t < tile.count; ++t) {
-        tile.token[t] = token;
-        token += order.inner_step;
-        if (++inner == order.inner_count) {
-          inner = 0;
-          token = outer_token += order.outer_step;
-        }
-      }
-      Discretise(&tile);
-      visit(tile);
-    }
+  // The next tokens after `place`, with x, Delta and decay of each; false where
+  // there are none.
+  bool NextTile(Place* place, Tile* tile) const {
+    if (place->left == 0) return false;
+    tile->count =
+        place->left < kTileTokens ? static_cast<int>(place->left) : kTileTokens;
+    place->left -= tile->count;
+    for (int t = 0; t < tile->count; ++t) tile->token[t] = place->NextToken();
+    Discretise(tile);
+    return true;
   }
 
  private:
+  // The sizes are copied out of *this first: a vector's store might change any
+  // memory, for all that the compiler knows, so it would load them every time.
   void Discretise(Tile* tile) const {
-    for (int t = 0; t < tile->count; ++t) {
-      const float* row = delta_.data + tile->token[t] * delta_.token_stride;
+    const int count = tile->count;
+    const float* const deltas = delta_.data;
+    const int64_t stride = delta_.token_stride;
+    Vec a[kVectors], bias[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      a[v] = a_[v];
+      bias[v] = bias_[v];
+    }
+    for (int t = 0; t < count; ++t) {
+      const float* row = deltas + tile->token[t] * stride;
       for (int v = 0; v < kVectors; ++v) {
-        const Vec x = Load(row, v) + bias_[v];
+        const Vec x = Load(row, v) + bias[v];
         tile->x[t][v] = x;
         tile->exp_of_minus_abs_x[t][v] =
             Math::ExpOfNegative(Simd::NegativeAbs(x));
       }
     }
-    for (int t = 0; t < tile->count; ++t) {
+    for (int t = 0; t < count; ++t) {
       for (int v = 0; v < kVectors; ++v) {
         tile->delta[t][v] = Math::SoftplusGivenExp(
             tile->x[t][v], tile->exp_of_minus_abs_x[t][v]);
       }
     }
-    for (int t = 0; t < tile->count; ++t) {
+    for (int t = 0; t < count; ++t) {
       for (int v = 0; v < kVectors; ++v) {
-        tile->decay[t][v] = Math::ExpOfNegative(tile->delta[t][v] * a_[v]);
+        tile->decay[t][v] = Math::ExpOfNegative(tile->delta[t][v] * a[v]);
       }
     }
   }

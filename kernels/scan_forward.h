@@ -26,7 +26,9 @@ void ForwardBlock(const ScanBlock<Simd, kVectors, kPart>& block,
     d[v] = block.Load(in.d + block.channel(), v);
     h[v] = Simd::Set(0.0f);
   }
-  block.ForEachTile(order, [&](const typename Block::Tile& tile) {
+  typename Block::Place place(order);
+  typename Block::Tile tile;
+  while (block.NextTile(&place, &tile)) {
     for (int t = 0; t < tile.count; ++t) {
       const int64_t token = tile.token[t];
       const float* u_row = us.data + token * us.token_stride;
@@ -39,7 +41,7 @@ void ForwardBlock(const ScanBlock<Simd, kVectors, kPart>& block,
         block.Store(y_row, v, Simd::MulAdd(c, h[v], d[v] * u));
       }
     }
-  });
+  }
 }
 
 template <class Simd>
