@@ -45,8 +45,8 @@ void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
                    const ScanInputs& in, const TokenTensor& y);
 
 // States are recomputed, not stored. Deterministic to the bit: sums run in a
-// fixed order (images, then tokens). Needs, and allocates, scratch of one
-// image's h.
+// fixed order (images, then channels or tokens). Allocates up to 512 bytes of
+// scratch a token of one image.
 void SelectiveScanBackward(const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients);
