@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bench/plain_scan.h"
+#include "bench/provenance.h"
 #include "kernels/selective_scan.h"
 
 namespace groupmamba::bench {
@@ -208,9 +209,10 @@ int main(int argc, char** argv) {
   groupmamba::bench::Reporter reporter;
   benchmark::RunSpecifiedBenchmarks(&reporter);
   std::printf(
-      "\nns per token and channel on one core, and times faster than the plain "
+      "\n%s\nns per token and channel on one core, and times faster than the "
+      "plain "
       "loop nest\n(aim: 1.5x on every shape, 2x as geometric mean)\n%-20s",
-      "channels x tokens");
+      groupmamba::bench::Provenance().c_str(), "channels x tokens");
   for (const auto stage : groupmamba::bench::kStages) {
     std::printf("  %16s", groupmamba::bench::Name(stage).c_str());
   }
