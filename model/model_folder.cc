@@ -73,14 +73,14 @@ absl::StatusOr<std::string> ReadText(const std::string& path,
 }
 
 absl::Status ReadNameAndVersion(ModelFolder* folder) {
-  const std::vector<absl::string_view> parts =
+  const std::vector<std::string> parts =
       absl::StrSplit(folder->path, '/', absl::SkipEmpty());
   if (parts.size() < 2 || !IsPlainName(parts[parts.size() - 2])) {
     return absl::InvalidArgumentError(
         absl::StrCat(folder->path, " does not end in <name>/<version>"));
   }
-  folder->name = std::string(parts[parts.size() - 2]);
-  const absl::string_view version = parts.back();
+  folder->name = parts[parts.size() - 2];
+  const std::string& version = parts.back();
   if (!absl::SimpleAtoi(version, &folder->version) || folder->version < 1 ||
       absl::StrCat(folder->version) != version) {
     return absl::InvalidArgumentError(
