@@ -21,6 +21,7 @@
 #define GM_ASSIGN_OR_RETURN(lhs, rexpr) \
   GM_ASSIGN_OR_RETURN_IMPL_(GM_CONCAT_(gm_status_or_, __LINE__), lhs, rexpr)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration takes none.
 #define GM_CONCAT_INNER_(a, b) a##b
 #define GM_CONCAT_(a, b) GM_CONCAT_INNER_(a, b)
 #define GM_ASSIGN_OR_RETURN_IMPL_(tmp, lhs, rexpr) \
@@ -29,5 +30,6 @@
     return std::move(tmp).status();                \
   }                                                \
   lhs = std::move(tmp).value()
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // GROUPMAMBA_BASE_STATUS_MACROS_H_
