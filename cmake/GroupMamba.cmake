@@ -18,6 +18,10 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(gm_flags INTERFACE -Wthread-safety)
 endif()
 
+# No machine's paths in the programs: builds of the same sources are the same,
+# and a compiler cache serves every checkout.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+
 # Hardening of what faces the network; no cost that a bench has shown.
 add_compile_options(-fstack-protector-strong)
 add_link_options(-Wl,-z,relro,-z,now)
