@@ -16,8 +16,8 @@ namespace {
 using ::testing::ElementsAre;
 using Shape = std::vector<int64_t>;
 
-// First and last element with seed 7, computed by a program in another language:
-// one name for each line of the formula's table.
+// First and last element with seed 7, computed by a program in another
+// language: one name for each line of the formula's table.
 struct Expected {
   const char* name;
   Shape shape;
