@@ -77,6 +77,7 @@ void Batcher::Cancel(const QueueKey& key) {
     task = queue_.Remove(key);
   }
   if (task == nullptr) return;
+  task->cancelled->store(true);
   const absl::Status status = task->Alive(clock_->Now());
   Task::Finish(std::move(task), status);
 }

@@ -29,7 +29,7 @@ struct BatchReport {
 };
 
 struct BatcherOptions {
-  BatchPolicy policy;
+  BatchPolicy policy = {};
 
   // Engines, each with a thread of its own; at least 1.
   int instances = 1;
@@ -39,7 +39,7 @@ struct BatcherOptions {
   size_t picture_bytes = 0;
 
   // Called when a batch starts, by the instance's thread. May be empty.
-  std::function<void(const BatchReport&)> on_batch;
+  std::function<void(const BatchReport&)> on_batch = {};
 };
 
 // The batcher of one model. Thread-safe.
@@ -77,8 +77,9 @@ class Batcher {
   // it.
   void Enqueue(std::unique_ptr<Task> task);
 
-  // Ends the task with CANCELLED if it still waits. Call it after the task's
-  // `cancelled` was set.
+  // Ends the task with CANCELLED, or DEADLINE_EXCEEDED when that passed, if it
+  // waits here. If it is yet to come, its flag `cancelled`, set before, ends it
+  // then.
   void Cancel(const QueueKey& key);
 
   // No more company will come: what waits leaves without delay.

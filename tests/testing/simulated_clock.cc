@@ -45,4 +45,12 @@ void SimulatedClock::AwaitWaiters(int count) {
   while (static_cast<int>(waiters_.size()) < count) changed_.Wait(&mutex_);
 }
 
+void SimulatedClock::AwaitWaiter(TimePoint time) {
+  MutexLock lock(&mutex_);
+  while (std::none_of(waiters_.begin(), waiters_.end(),
+                      [&](const Waiter* w) { return w->time == time; })) {
+    changed_.Wait(&mutex_);
+  }
+}
+
 }  // namespace groupmamba

@@ -24,6 +24,9 @@ class SimulatedClock : public Clock {
   // a sleep, that a thread under test has gone to wait.
   void AwaitWaiters(int count);
 
+  // Blocks until a thread waits for just this time.
+  void AwaitWaiter(TimePoint time);
+
  private:
   struct Waiter {
     CondVar* condition;

@@ -1,0 +1,126 @@
+#include "server/metrics.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace groupmamba {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using std::chrono::milliseconds;
+
+class MetricsTest : public ::testing::Test {
+ protected:
+  Admission admission_{{.max_waiting = 5}};
+  Metrics metrics_{&admission_};
+  ModelMetrics* model_ = metrics_.AddModel("m", 3);
+};
+
+TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
+  const std::string page = metrics_.Page();
+  for (const char* code :
+       {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
+        "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
+    EXPECT_THAT(
+        page, HasSubstr(absl::StrCat(
+                  "groupmamba_requests_total{code=\"", code,
+                  "\",model=\"m\",protocol=\"grpc\",version=\"3\"} 0\n")));
+    EXPECT_THAT(page,
+                HasSubstr(absl::StrCat(
+                    "groupmamba_requests_total{code=\"", code,
+                    "\",model=\"(unknown)\",protocol=\"grpc\",version=\"0\"} "
+                    "0\n")));
+  }
+  for (const char* stage :
+       {"decode", "queue", "gather", "inference", "reply"}) {
+    EXPECT_THAT(page, HasSubstr(absl::StrCat(
+                          "groupmamba_stage_duration_seconds_count{model="
+                          "\"m\",stage=\"",
+                          stage, "\"} 0\n")));
+  }
+  for (const char* reason : {"full", "wait", "drain"}) {
+    EXPECT_THAT(page, HasSubstr(absl::StrCat(
+                          "groupmamba_batch_dispatch_total{model=\"m\","
+                          "reason=\"",
+                          reason, "\"} 0\n")));
+  }
+  for (const char* reason :
+       {"queue_full", "bytes_full", "draining", "loading"}) {
+    EXPECT_THAT(page,
+                HasSubstr(absl::StrCat("groupmamba_refused_total{reason=\"",
+                                       reason, "\"} 0\n")));
+  }
+  for (const char* line :
+       {"groupmamba_request_duration_seconds_count{model=\"m\",protocol="
+        "\"grpc\"} 0\n",
+        "groupmamba_images_total{model=\"m\"} 0\n",
+        "groupmamba_batches_total{model=\"m\"} 0\n",
+        "groupmamba_batch_size_count{model=\"m\"} 0\n",
+        "groupmamba_queue_depth 0\n", "groupmamba_queue_capacity 5\n",
+        "groupmamba_queue_bytes 0\n", "groupmamba_inflight_requests 0\n",
+        "groupmamba_model_ready{model=\"m\",version=\"3\"} 0\n",
+        "groupmamba_model_load_seconds{model=\"m\",version=\"3\"} 0\n"}) {
+    EXPECT_THAT(page, HasSubstr(line));
+  }
+  EXPECT_THAT(page, HasSubstr("groupmamba_build_info{"));
+}
+
+TEST_F(MetricsTest, LatencyBucketsReachFromATenthOfAMillisecondToTenSeconds) {
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("le=\"0.0001\""));
+  EXPECT_THAT(page, HasSubstr("le=\"10\""));
+}
+
+TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
+  model_->RequestEnded(absl::StatusCode::kNotFound, milliseconds(1500));
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("groupmamba_requests_total{code=\"NOT_FOUND\","
+                              "model=\"m\",protocol=\"grpc\",version=\"3\"} 1"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_request_duration_seconds_sum{model="
+                              "\"m\",protocol=\"grpc\"} 1.5"));
+}
+
+TEST_F(MetricsTest, ACodeThatNobodyForesawCountsAsInternal) {
+  model_->RequestEnded(absl::StatusCode::kDataLoss, milliseconds(1));
+  EXPECT_THAT(metrics_.Page(),
+              HasSubstr("groupmamba_requests_total{code=\"INTERNAL\",model="
+                        "\"m\",protocol=\"grpc\",version=\"3\"} 1"));
+}
+
+TEST_F(MetricsTest, ABatchCountsItsPicturesItsSizeAndItsReason) {
+  model_->BatchStarted(4, DispatchReason::kFull);
+  model_->BatchStarted(1, DispatchReason::kDrain);
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("groupmamba_images_total{model=\"m\"} 5\n"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_batches_total{model=\"m\"} 2\n"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_batch_size_sum{model=\"m\"} 5\n"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_batch_dispatch_total{model=\"m\","
+                              "reason=\"drain\"} 1\n"));
+}
+
+TEST_F(MetricsTest, TheQueueIsShownAsItIs) {
+  const auto ticket = admission_.Enter(123);
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("groupmamba_queue_depth 1\n"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_queue_bytes 123\n"));
+  EXPECT_THAT(page, HasSubstr("groupmamba_inflight_requests 1\n"));
+}
+
+TEST_F(MetricsTest, TheProcessIsThere) {
+  const std::string page = metrics_.Page();
+  for (const char* name :
+       {"process_cpu_seconds_total", "process_resident_memory_bytes",
+        "process_virtual_memory_bytes", "process_open_fds",
+        "process_max_fds", "process_start_time_seconds"}) {
+    EXPECT_THAT(page, HasSubstr(absl::StrCat("\n", name, " ")));
+    EXPECT_THAT(page, Not(HasSubstr(absl::StrCat("\n", name, " 0\n"))))
+        << "a test process uses some";
+  }
+}
+
+}  // namespace
+}  // namespace groupmamba
