@@ -15,7 +15,7 @@ namespace {
 absl::StatusOr<cv::Mat> Pixels(const Picture& picture,
                                const DecodeLimits& limits) {
   if (picture.kind == Picture::Kind::kFile) {
-    return DecodeImage(picture.bytes, limits, ThreadCpuClock());
+    return DecodeImage(picture.bytes, limits, *ThreadCpuClock::Get());
   }
   // A view of the request's own bytes; cv::Mat knows no const, TransformImage
   // only reads.

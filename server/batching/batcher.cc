@@ -42,6 +42,11 @@ std::string Batcher::precision() const {
   return precision_;
 }
 
+int Batcher::waiting() const {
+  MutexLock lock(&mutex_);
+  return queue_.size();
+}
+
 void Batcher::Expect() {
   MutexLock lock(&mutex_);
   ++expected_;

@@ -82,6 +82,9 @@ class Batcher {
   // then.
   void Cancel(const QueueKey& key);
 
+  // Pictures that wait for the model now.
+  int waiting() const;
+
   // No more company will come: what waits leaves without delay.
   void Drain();
 

@@ -9,9 +9,9 @@
 namespace groupmamba {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using std::chrono::milliseconds;
 
 class MetricsTest : public ::testing::Test {
  protected:
@@ -23,12 +23,12 @@ class MetricsTest : public ::testing::Test {
 TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
   const std::string page = metrics_.Page();
   for (const char* code :
-       {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
-        "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
-    EXPECT_THAT(
-        page, HasSubstr(absl::StrCat(
-                  "groupmamba_requests_total{code=\"", code,
-                  "\",model=\"m\",protocol=\"grpc\",version=\"3\"} 0\n")));
+       {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+        "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
+    EXPECT_THAT(page,
+                HasSubstr(absl::StrCat(
+                    "groupmamba_requests_total{code=\"", code,
+                    "\",model=\"m\",protocol=\"grpc\",version=\"3\"} 0\n")));
     EXPECT_THAT(page,
                 HasSubstr(absl::StrCat(
                     "groupmamba_requests_total{code=\"", code,
@@ -78,8 +78,9 @@ TEST_F(MetricsTest, LatencyBucketsReachFromATenthOfAMillisecondToTenSeconds) {
 TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
   model_->RequestEnded(absl::StatusCode::kNotFound, milliseconds(1500));
   const std::string page = metrics_.Page();
-  EXPECT_THAT(page, HasSubstr("groupmamba_requests_total{code=\"NOT_FOUND\","
-                              "model=\"m\",protocol=\"grpc\",version=\"3\"} 1"));
+  EXPECT_THAT(page,
+              HasSubstr("groupmamba_requests_total{code=\"NOT_FOUND\","
+                        "model=\"m\",protocol=\"grpc\",version=\"3\"} 1"));
   EXPECT_THAT(page, HasSubstr("groupmamba_request_duration_seconds_sum{model="
                               "\"m\",protocol=\"grpc\"} 1.5"));
 }
@@ -114,8 +115,8 @@ TEST_F(MetricsTest, TheProcessIsThere) {
   const std::string page = metrics_.Page();
   for (const char* name :
        {"process_cpu_seconds_total", "process_resident_memory_bytes",
-        "process_virtual_memory_bytes", "process_open_fds",
-        "process_max_fds", "process_start_time_seconds"}) {
+        "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
+        "process_start_time_seconds"}) {
     EXPECT_THAT(page, HasSubstr(absl::StrCat("\n", name, " ")));
     EXPECT_THAT(page, Not(HasSubstr(absl::StrCat("\n", name, " 0\n"))))
         << "a test process uses some";

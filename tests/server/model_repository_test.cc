@@ -10,40 +10,35 @@
 #include "gtest/gtest.h"
 #include "server/fake_engine.h"
 #include "tests/testing/simulated_clock.h"
+#include "tests/testing/temp_dir.h"
 
 namespace groupmamba {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-// A folder of its own for each test, gone afterwards.
 class FindModelsTest : public ::testing::Test {
  protected:
-  FindModelsTest()
-      : root_(::testing::TempDir() + "find_models." +
-              ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-  }
-  ~FindModelsTest() override { fs::remove_all(root_); }
-
-  // A model folder that is complete but for its weights, which are not read here.
+  // A model folder that is complete but for its weights, which are not read
+  // here.
   void AddModel(const std::string& path) {
-    fs::create_directories(root_ + "/" + path);
-    for (const char* file : {"config.json", "labels.txt"}) {
-      fs::copy_file(std::string(GM_SOURCE_DIR "/tests/data/server/model/") +
-                        file,
-                    root_ + "/" + path + "/" + file);
-    }
+    ModelConfig config = *PublishedVariant("tiny");
+    config.classes = 2;
+    config.weights_sha256 = std::string(64, '0');
+    dir_.Write(path + "/config.json", FormatModelConfig(config));
+    dir_.Write(path + "/" + config.labels_file, "one\ntwo\n");
   }
 
-  const std::string root_;
+  void AddFolder(const std::string& path) {
+    std::filesystem::create_directories(dir_.Path(path));
+  }
+
+  const testing::TempDir dir_;
 };
 
 TEST_F(FindModelsTest, ServesTheHighestVersionOfEachModel) {
   for (const char* path : {"b/1", "b/9", "b/10", "a/2"}) AddModel(path);
-  const auto models = FindModels(root_);
+  const auto models = FindModels(dir_.path());
   ASSERT_TRUE(models.ok()) << models.status();
   ASSERT_EQ(models->size(), 2u);
   EXPECT_EQ(models->at(0).name, "a");
@@ -56,32 +51,31 @@ TEST_F(FindModelsTest, PassesOverWhatIsNoModel) {
   AddModel("a/1");
   for (const char* path : {"a/02", "a/0", "a/-3", "a/new", "a/1e3", "empty",
                            ".hidden/1", "sp ace/1"}) {
-    fs::create_directories(root_ + "/" + path);
+    AddFolder(path);
   }
-  const auto models = FindModels(root_);
+  const auto models = FindModels(dir_.path());
   ASSERT_TRUE(models.ok()) << models.status();
   ASSERT_EQ(models->size(), 1u);
   EXPECT_EQ(models->at(0).version, 1);
 }
 
 TEST_F(FindModelsTest, AFolderWithoutModelsIsAnErrorThatNamesIt) {
-  const absl::Status status = FindModels(root_).status();
+  const absl::Status status = FindModels(dir_.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(status.message(), HasSubstr(root_));
-  EXPECT_EQ(FindModels(root_ + "/missing").status().code(),
+  EXPECT_THAT(status.message(), HasSubstr(dir_.path()));
+  EXPECT_EQ(FindModels(dir_.Path("missing")).status().code(),
             absl::StatusCode::kNotFound);
 }
 
 TEST_F(FindModelsTest, ABrokenModelIsAnErrorNotSkipped) {
   AddModel("a/1");
-  fs::create_directories(root_ + "/a/2");
-  EXPECT_FALSE(FindModels(root_).ok());
+  AddFolder("a/2");
+  EXPECT_FALSE(FindModels(dir_.path()).ok());
 }
 
 class ModelRepositoryTest : public ::testing::Test {
  protected:
-  std::unique_ptr<ServedModel> Model(const std::string& name,
-                                     int64_t version) {
+  std::unique_ptr<ServedModel> Model(const std::string& name, int64_t version) {
     ModelFolder folder = FakeModel();
     folder.name = name;
     folder.version = version;
@@ -118,13 +112,11 @@ TEST_F(ModelRepositoryTest, UnknownNamesAndVersionsAreNotFound) {
 TEST_F(ModelRepositoryTest, NoNameMeansTheDefaultOrTheOnlyModel) {
   EXPECT_EQ(Repository().Find("", 0).status(), Error(Reason::kModelNotNamed));
   EXPECT_EQ((*Repository("b").Find("", 0))->folder().name, "b");
-  EXPECT_EQ(Repository("c").Find("", 0).status(),
-            Error(Reason::kUnknownModel));
+  EXPECT_EQ(Repository("c").Find("", 0).status(), Error(Reason::kUnknownModel));
   std::vector<std::unique_ptr<ServedModel>> one;
   one.push_back(Model("only", 1));
-  EXPECT_EQ(
-      (*ModelRepository(std::move(one), "").Find("", 0))->folder().name,
-      "only");
+  EXPECT_EQ((*ModelRepository(std::move(one), "").Find("", 0))->folder().name,
+            "only");
 }
 
 }  // namespace
