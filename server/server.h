@@ -62,7 +62,7 @@ class Server {
   int port() const { return transport_->port(); }
   int metrics_port() const { return metrics_page_->port(); }
   const Metrics& metrics() const { return metrics_; }
-  const ModelRepository& models() const { return models_; }
+  Admission::Usage usage() const { return admission_.usage(); }
 
  private:
   Server(const ServerOptions& options, std::vector<ModelFolder> models,
