@@ -27,7 +27,7 @@
 namespace groupmamba {
 
 struct PipelineOptions {
-  DecodeLimits decode;
+  DecodeLimits decode = {};
   int decode_threads = 1;
   Duration default_deadline = std::chrono::seconds(10);
   Duration max_deadline = std::chrono::seconds(60);
@@ -36,9 +36,9 @@ struct PipelineOptions {
 // One request to classify one picture. The bytes that it points to must live
 // until the reply.
 struct ClassifyInput {
-  absl::string_view model;  // empty: the default
-  int64_t version = 0;      // 0: the one that is served
-  Picture picture;
+  absl::string_view model = {};  // empty: the default
+  int64_t version = 0;           // 0: the one that is served
+  Picture picture = {};
   uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
   TimePoint deadline = kForever;  // kForever: the server's default

@@ -25,7 +25,7 @@ using EngineFactory = std::function<absl::StatusOr<std::unique_ptr<Engine>>(
     const ModelFolder& model)>;
 
 struct ServedModelOptions {
-  BatchPolicy batch;
+  BatchPolicy batch = {};
   int instances = 1;      // at least 1
   int max_waiting = 256;  // as the admission's: bounds the slots
 };

@@ -41,8 +41,9 @@ struct Picture {
   enum class Kind { kNone, kFile, kPixels };
 
   Kind kind = Kind::kNone;
-  absl::Span<const uint8_t> bytes;  // of the file; or pixels, RGB, row by row
-  int64_t width = 0;                // of pixels
+  absl::Span<const uint8_t> bytes =
+      {};             // of the file; or pixels, RGB, row by row
+  int64_t width = 0;  // of pixels
   int64_t height = 0;
 };
 

@@ -1,5 +1,6 @@
-// Bad input over the wire: the right code, the reason in the message, nothing of the
-// server's own in it, and the next good call answered as if nothing had been.
+// Bad input over the wire: the right code, the reason in the message, nothing
+// of the server's own in it, and the next good call answered as if nothing had
+// been.
 
 #include <random>
 #include <string>
@@ -79,8 +80,9 @@ TEST_F(BadInputTest, RandomBytes) {
 TEST_F(BadInputTest, TruncatedAtTwentyPlaces) {
   for (int i = 1; i <= 20; ++i) {
     const std::string part = good_.substr(0, good_.size() * i / 21);
-    EXPECT_THAT(ExpectInvalid(part),
-                ::testing::MatchesRegex("(truncated|corrupt|unknown_format): .*"))
+    EXPECT_THAT(
+        ExpectInvalid(part),
+        ::testing::MatchesRegex("(truncated|corrupt|unknown_format): .*"))
         << part.size() << " of " << good_.size();
   }
 }

@@ -1,5 +1,5 @@
-// The server's process: how it ends when it is told to, under load, and how it fails
-// to start.
+// The server's process: how it ends when it is told to, under load, and how it
+// fails to start.
 
 #include <signal.h>
 

@@ -83,8 +83,8 @@ TEST_F(ServerTest, APictureComesBackWithItsLabelsAndItsReceipt) {
   const v1::Timing& timing = response.timing();
   EXPECT_EQ(timing.batch_size(), 1);
   EXPECT_GT(timing.decode_ms(), 0);
-  EXPECT_GE(timing.total_ms(), timing.decode_ms() + timing.queue_ms() +
-                                   timing.inference_ms());
+  EXPECT_GE(timing.total_ms(),
+            timing.decode_ms() + timing.queue_ms() + timing.inference_ms());
 }
 
 TEST_F(ServerTest, TheSamePictureGetsTheSameAnswerAndAnotherADifferentOne) {
@@ -140,9 +140,9 @@ TEST_F(ServerTest, ADeadlineThatPassesIsDeadlineExceededAndFreesThePlace) {
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::milliseconds(50));
   v1::ClassifyResponse response;
-  EXPECT_EQ(classifier_->Classify(&context, PlainPicture(2), &response)
-                .error_code(),
-            grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(
+      classifier_->Classify(&context, PlainPicture(2), &response).error_code(),
+      grpc::StatusCode::DEADLINE_EXCEEDED);
   // The server sees it too, although its instance is still held; only the first
   // request is inside then.
   while (server_->usage().in_flight > 1) std::this_thread::yield();
@@ -223,9 +223,9 @@ TEST_F(ServerTest, ModelsAreListedAndDescribed) {
   v1::GetModelRequest unknown;
   unknown.set_model("other");
   grpc::ClientContext unknown_context;
-  EXPECT_EQ(classifier_->GetModel(&unknown_context, unknown, &model)
-                .error_code(),
-            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(
+      classifier_->GetModel(&unknown_context, unknown, &model).error_code(),
+      grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_F(ServerTest, UntilTheModelIsLoadedItListensAndSaysSo) {
@@ -244,8 +244,8 @@ TEST_F(ServerTest, UntilTheModelIsLoadedItListensAndSaysSo) {
 TEST_F(ServerTest, AModelThatCannotBeLoadedIsReported) {
   Start(Options(), nullptr);
   EXPECT_EQ(server_->Load([](const ModelFolder&) {
-              return absl::FailedPreconditionError("bad weights");
-            }),
+    return absl::FailedPreconditionError("bad weights");
+  }),
             absl::FailedPreconditionError("bad weights"));
   EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
 }
@@ -269,11 +269,9 @@ TEST_F(ServerTest, AWatchSeesEveryChangeOfHealth) {
   HealthCheckResponse response;
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  ASSERT_TRUE(server_
-                  ->Load([this](const ModelFolder&) {
-                    return puppet_.MakeEngine();
-                  })
-                  .ok());
+  ASSERT_TRUE(
+      server_->Load([this](const ModelFolder&) { return puppet_.MakeEngine(); })
+          .ok());
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   EXPECT_TRUE(server_->Drain(kForever));
@@ -307,7 +305,8 @@ TEST_F(ServerTest, DrainingAnswersWhatIsInsideAndRefusesWhatIsNew) {
   std::thread drain([&] { EXPECT_TRUE(server_->Drain(kForever)); });
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  // Health comes first; until the gate is closed an empty file is still looked at.
+  // Health comes first; until the gate is closed an empty file is still looked
+  // at.
   v1::ClassifyResponse reply;
   grpc::Status status = ClassifyFile("", &reply);
   while (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT) {

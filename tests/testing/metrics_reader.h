@@ -7,8 +7,8 @@
 
 namespace groupmamba {
 
-// The whole answer to GET /metrics on 127.0.0.1, headers and page; what came until
-// then when the connection breaks.
+// The whole answer to GET /metrics on 127.0.0.1, headers and page; what came
+// until then when the connection breaks.
 std::string ReadMetricsPage(int port);
 
 }  // namespace groupmamba

@@ -24,12 +24,12 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // Reads its standard error up to a line that holds `text`; that line, or nothing
-  // when the process ended before.
+  // Reads its standard error up to a line that holds `text`; that line, or
+  // nothing when the process ended before.
   std::string AwaitLine(const std::string& text);
 
-  // Waits for the line "serving" and takes the ports from it; false: the process
-  // ended before.
+  // Waits for the line "serving" and takes the ports from it; false: the
+  // process ended before.
   bool AwaitServing();
 
   int port() const { return port_; }

@@ -45,9 +45,8 @@ std::string MakePng(int width, int height, int seed) {
 std::string WithPngSize(std::string png, uint32_t width, uint32_t height) {
   PutBigEndian(width, kHeader + 4, &png);
   PutBigEndian(height, kHeader + 8, &png);
-  const uint32_t checksum = static_cast<uint32_t>(
-      crc32(0, reinterpret_cast<const Bytef*>(png.data() + kHeader),
-            kHeaderBytes));
+  const uint32_t checksum = static_cast<uint32_t>(crc32(
+      0, reinterpret_cast<const Bytef*>(png.data() + kHeader), kHeaderBytes));
   PutBigEndian(checksum, kHeader + kHeaderBytes, &png);
   return png;
 }

@@ -11,7 +11,8 @@ namespace groupmamba {
 // A PNG with a gradient that `seed` shifts.
 std::string MakePng(int width, int height, int seed);
 
-// The same file with another width and height in its header, whose checksum fits.
+// The same file with another width and height in its header, whose checksum
+// fits.
 std::string WithPngSize(std::string png, uint32_t width, uint32_t height);
 
 }  // namespace groupmamba
