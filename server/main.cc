@@ -77,8 +77,8 @@ int Serve(const Settings& settings, Signals* signals) {
   }
   LogAddresses("serving", settings, **server);
 
-  signals->AwaitFirst();
   signals->OnFurther([&] { (*server)->HastenDrain(); });
+  signals->AwaitFirst();
   const bool drained =
       (*server)->Drain(RealClock::Get()->Now() + settings.drain_timeout);
   signals->OnFurther(nullptr);

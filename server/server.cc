@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "base/status_macros.h"
 
 namespace groupmamba {
@@ -78,6 +79,8 @@ bool Server::Drain(TimePoint until) {
   health_.Drain();
   for (const auto& model : models_.models()) model->metrics().SetReady(false);
   pipeline_.Close();
+  Log(LogLevel::kInfo, "draining",
+      {{"in_flight", admission_.usage().in_flight}});
   if (pipeline_.AwaitIdle(until)) return true;
   pipeline_.Abort();
   return pipeline_.AwaitIdle(clock_->Now() + kLastBatchGrace);
@@ -87,7 +90,9 @@ void Server::HastenDrain() { pipeline_.Abort(); }
 
 Server::~Server() {
   if (transport_ != nullptr) {
-    Drain(clock_->Now());
+    pipeline_.Close();
+    pipeline_.Abort();
+    health_.Drain();
     health_.EndWatches();
     transport_->Shutdown(kTransportGrace);
   }

@@ -44,7 +44,7 @@ class Server {
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
 
-  // Drains without waiting for anyone.
+  // Waits for the batches that run; who waits for the model gets UNAVAILABLE.
   ~Server();
 
   // Loads and warms up every model, then says SERVING. Stops at the first

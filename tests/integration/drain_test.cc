@@ -117,7 +117,7 @@ TEST_F(DrainTest, WhileItDrainsNewCallsAreUnavailable) {
   StartServer({"--engine=fake:1000", "--max-batch=1"});
   StartCalls(2);
   server_->Signal(SIGTERM);
-  server_->AwaitLine(" signal ");
+  server_->AwaitLine(" draining ");
   grpc::Status status = Classify();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(AwaitCalls(), 2);
@@ -128,7 +128,7 @@ TEST_F(DrainTest, ASecondSignalSparesOnlyTheBatchThatRuns) {
   StartServer({"--engine=fake:1000", "--max-batch=1"});
   StartCalls(8);
   server_->Signal(SIGTERM);
-  server_->AwaitLine(" signal ");
+  server_->AwaitLine(" draining ");
   server_->Signal(SIGTERM);
   EXPECT_LT(AwaitCalls(), 8);
   EXPECT_EQ(server_->Wait(), 0);

@@ -49,7 +49,9 @@ TEST(TopKTest, ProbabilitiesOfAllClassesSumToOne) {
     logits[i] = std::sin(static_cast<float>(i)) * 10;
   }
   double sum = 0;
-  for (const ScoredClass& scored : *TopK(logits, 1000)) {
+  const auto top = TopK(logits, 1000);
+  ASSERT_TRUE(top.ok());
+  for (const ScoredClass& scored : *top) {
     sum += scored.probability;
   }
   EXPECT_NEAR(sum, 1, 1e-5);
