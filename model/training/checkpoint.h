@@ -1,0 +1,47 @@
+// A training run on disk: everything needed to go on as if it had never
+// stopped.
+
+#ifndef GROUPMAMBA_MODEL_TRAINING_CHECKPOINT_H_
+#define GROUPMAMBA_MODEL_TRAINING_CHECKPOINT_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace groupmamba::training {
+
+// What a run knows beside its tensors. Random numbers are functions of the step
+// (random.h), so that no generator has a state to keep.
+struct RunProgress {
+  int64_t steps = 0;    // done
+  double loss_sum = 0;  // of the steps of the epoch under way
+  double seconds = 0;   // of all sittings together
+};
+
+// Writes atomically: a stop at any moment leaves the old file or the new one.
+// `settings` (ResultSettingsJson) says what run it belongs to.
+absl::Status WriteCheckpoint(const std::string& path,
+                             const std::string& settings,
+                             const RunProgress& progress,
+                             const std::map<std::string, at::Tensor>& state);
+
+// Copies the file's tensors into `state`. Errors: NOT_FOUND, no file;
+// FAILED_PRECONDITION, it belongs to a run with other settings;
+// INVALID_ARGUMENT, it is damaged or its tensors are not those of `state`.
+// Nothing is copied then.
+absl::StatusOr<RunProgress> ReadCheckpoint(
+    const std::string& path, const std::string& settings,
+    const std::map<std::string, at::Tensor>& state);
+
+// As WriteSafetensors takes and SafetensorsFile gives them; fp32 only.
+absl::StatusOr<std::string> WriteTensors(
+    const std::string& path, const std::map<std::string, at::Tensor>& tensors,
+    const std::map<std::string, std::string>& metadata);
+
+}  // namespace groupmamba::training
+
+#endif  // GROUPMAMBA_MODEL_TRAINING_CHECKPOINT_H_

@@ -1,0 +1,153 @@
+#include "model/training/learner.h"
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "ATen/Functions.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "model/training/random.h"
+#include "torch/optim/adamw.h"
+#include "torch/utils.h"
+
+namespace groupmamba::training {
+namespace {
+
+using torch::optim::AdamWOptions;
+using torch::optim::AdamWParamState;
+
+std::unique_ptr<torch::optim::AdamW> MakeOptimizer(Parameters* student,
+                                                   double weight_decay) {
+  student->decayed.mutable_grad() = student->decayed_gradient;
+  student->plain.mutable_grad() = student->plain_gradient;
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(std::vector<at::Tensor>{student->decayed},
+                      std::make_unique<AdamWOptions>(
+                          AdamWOptions().weight_decay(weight_decay)));
+  groups.emplace_back(
+      std::vector<at::Tensor>{student->plain},
+      std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(0)));
+  auto optimizer =
+      std::make_unique<torch::optim::AdamW>(std::move(groups), AdamWOptions());
+  for (const at::Tensor& flat : {student->decayed, student->plain}) {
+    auto state = std::make_unique<AdamWParamState>();
+    state->step(0);
+    state->exp_avg(at::zeros_like(flat));
+    state->exp_avg_sq(at::zeros_like(flat));
+    optimizer->state()[flat.unsafeGetTensorImpl()] = std::move(state);
+  }
+  return optimizer;
+}
+
+AdamWParamState& Moments(torch::optim::AdamW* optimizer,
+                         const at::Tensor& flat) {
+  return static_cast<AdamWParamState&>(
+      *optimizer->state()[flat.unsafeGetTensorImpl()]);
+}
+
+// Scales both so that their common norm is at most `clip`.
+void ClipGradients(double clip, at::Tensor* decayed, at::Tensor* plain) {
+  const double norm =
+      std::hypot(decayed->norm().item<double>(), plain->norm().item<double>());
+  if (norm > clip) {
+    decayed->mul_(clip / norm);
+    plain->mul_(clip / norm);
+  }
+}
+
+}  // namespace
+
+Learner::Learner(const ModelConfig& config, const LearnerOptions& options,
+                 const Network* teacher)
+    : options_(options),
+      teacher_(teacher),
+      student_(MakeParameters(config, /*trained=*/true)),
+      average_(MakeParameters(config, /*trained=*/false)) {
+  Initialize(options.seed, &student_);
+  UpdateAverage(0);
+  optimizer_ = MakeOptimizer(&student_, options.weight_decay);
+}
+
+Learner::~Learner() = default;
+
+absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(
+    const ModelConfig& config, const LearnerOptions& options,
+    const Network* teacher) {
+  std::unique_ptr<Learner> learner(new Learner(config, options, teacher));
+  GM_ASSIGN_OR_RETURN(learner->student_network_,
+                      Network::Create(config, learner->student_.by_name));
+  GM_ASSIGN_OR_RETURN(learner->average_network_,
+                      Network::Create(config, learner->average_.by_name));
+  return learner;
+}
+
+double Learner::Step(const Batch& batch, int64_t step, double learning_rate,
+                     double ema_decay) {
+  student_.decayed_gradient.zero_();
+  student_.plain_gradient.zero_();
+  at::Tensor teacher_labels;
+  if (teacher_ != nullptr) {
+    const at::NoGradGuard no_grad;
+    teacher_labels = teacher_->Forward(batch.images, {}).Mean().argmax(1);
+  }
+  // Drop path draws from LibTorch's generator. Seeding it anew at every step
+  // makes its numbers a function of the step: nothing to store.
+  torch::manual_seed(
+      Random({options_.seed, static_cast<uint64_t>(step)}).Next());
+  const at::Tensor loss = DistilledLoss(
+      student_network_->Forward(
+          batch.images,
+          {.training = true, .drop_path = options_.drop_path, .trace = {}}),
+      batch.labels, teacher_labels, options_.loss);
+  loss.backward();
+
+  const at::NoGradGuard no_grad;
+  if (options_.clip > 0) {
+    ClipGradients(options_.clip, &student_.decayed_gradient,
+                  &student_.plain_gradient);
+  }
+  for (torch::optim::OptimizerParamGroup& group : optimizer_->param_groups()) {
+    group.options().set_lr(learning_rate);
+  }
+  optimizer_->step();
+  UpdateAverage(ema_decay);
+  return loss.item<double>();
+}
+
+void Learner::UpdateAverage(double decay) {
+  const at::NoGradGuard no_grad;
+  average_.decayed.lerp_(student_.decayed, 1 - decay);
+  average_.plain.lerp_(student_.plain, 1 - decay);
+  average_.buffers.lerp_(student_.buffers, 1 - decay);
+}
+
+at::Tensor Learner::AverageLogits(const at::Tensor& images) const {
+  const c10::InferenceMode inference;
+  return average_network_->Forward(images, {}).Mean();
+}
+
+std::map<std::string, at::Tensor> Learner::State() {
+  std::map<std::string, at::Tensor> state = {
+      {"student.decayed", student_.decayed},
+      {"student.plain", student_.plain},
+      {"student.buffers", student_.buffers},
+      {"average.decayed", average_.decayed},
+      {"average.plain", average_.plain},
+      {"average.buffers", average_.buffers}};
+  const std::pair<const char*, at::Tensor> trained[] = {
+      {"adamw.decayed", student_.decayed}, {"adamw.plain", student_.plain}};
+  for (const auto& [name, flat] : trained) {
+    AdamWParamState& moments = Moments(optimizer_.get(), flat);
+    state[absl::StrCat(name, ".exp_avg")] = moments.exp_avg();
+    state[absl::StrCat(name, ".exp_avg_sq")] = moments.exp_avg_sq();
+  }
+  return state;
+}
+
+void Learner::SetSteps(int64_t steps) {
+  Moments(optimizer_.get(), student_.decayed).step(steps);
+  Moments(optimizer_.get(), student_.plain).step(steps);
+}
+
+}  // namespace groupmamba::training

@@ -1,0 +1,82 @@
+// One model being trained: its weights, their average, the optimiser's moments.
+
+#ifndef GROUPMAMBA_MODEL_TRAINING_LEARNER_H_
+#define GROUPMAMBA_MODEL_TRAINING_LEARNER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "ATen/core/Tensor.h"
+#include "absl/status/statusor.h"
+#include "model/config.h"
+#include "model/network.h"
+#include "model/training/loss.h"
+#include "model/training/parameters.h"
+
+namespace torch::optim {
+class AdamW;
+}
+
+namespace groupmamba::training {
+
+struct Batch {
+  at::Tensor images;  // [n, 3, side, side], fp32, normalised
+  at::Tensor labels;  // [n], int64
+};
+
+struct LearnerOptions {
+  LossSpec loss;
+  double weight_decay = 0;
+  double clip = 0;  // highest norm of the gradient; 0: not clipped
+  double drop_path = 0;
+  uint64_t seed = 1;
+};
+
+// Thread-safety: one call at a time.
+class Learner {
+ public:
+  // `teacher` may be null; it must outlive the learner.
+  static absl::StatusOr<std::unique_ptr<Learner>> Create(
+      const ModelConfig& config, const LearnerOptions& options,
+      const Network* teacher);
+  ~Learner();
+
+  // One step of AdamW at this learning rate; then the average keeps `ema_decay`
+  // of itself. `step` decides the random numbers of drop path. Returns the
+  // loss, which may be non-finite: the weights are then lost.
+  double Step(const Batch& batch, int64_t step, double learning_rate,
+              double ema_decay);
+
+  // [n, classes], of the averaged weights.
+  at::Tensor AverageLogits(const at::Tensor& images) const;
+
+  // The averaged weights by name.
+  const TensorMap& average() const { return average_.by_name; }
+
+  // All that the next steps depend on, by name; the learner's own memory, so
+  // that copying into it restores a state (SetSteps completes it).
+  std::map<std::string, at::Tensor> State();
+
+  // Says how many steps the state copied in has behind it.
+  void SetSteps(int64_t steps);
+
+ private:
+  Learner(const ModelConfig& config, const LearnerOptions& options,
+          const Network* teacher);
+
+  void UpdateAverage(double decay);
+
+  const LearnerOptions options_;
+  const Network* const teacher_;
+  Parameters student_;
+  Parameters average_;
+  std::unique_ptr<Network> student_network_;
+  std::unique_ptr<Network> average_network_;
+  std::unique_ptr<torch::optim::AdamW> optimizer_;
+};
+
+}  // namespace groupmamba::training
+
+#endif  // GROUPMAMBA_MODEL_TRAINING_LEARNER_H_

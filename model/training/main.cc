@@ -1,0 +1,108 @@
+// groupmamba-train: trains a GroupMamba on Fashion-MNIST and writes a model
+// folder.
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "ATen/Parallel.h"
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "model/training/fashion.h"
+#include "model/training/pictures.h"
+#include "model/training/settings.h"
+#include "model/training/teacher.h"
+#include "model/training/trainer.h"
+
+namespace groupmamba::training {
+namespace {
+
+constexpr char kAbout[] =
+    R"(Trains a GroupMamba on Fashion-MNIST (Debian: dataset-fashion-mnist) with the
+paper's objective, and writes a model folder that groupmamba-server can serve.
+
+  groupmamba-train --out models/fashion/1
+  groupmamba-train --out models/fashion/2 --teacher models/fashion/1
+
+It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the same
+command goes on from there, to the same bits as without the stop. Every flag can
+also stand in a file, one `name = value` a line (--config).
+
+Exit codes: 0 trained; 1 failed; 2 wrong usage; 3 stopped, to be gone on with.)";
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kStopped = 3;
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+void RequestStop(int) { stop_requested = 1; }
+
+absl::Status Train(const TrainSettings& settings) {
+  const ModelConfig config = MakeModelConfig(settings);
+  at::set_num_threads(settings.threads);
+  GM_ASSIGN_OR_RETURN(std::unique_ptr<Network> teacher,
+                      LoadTeacher(settings.teacher, config));
+  std::fprintf(stderr, "reading and enlarging the pictures\n");
+  GM_ASSIGN_OR_RETURN(
+      const FashionData train,
+      ReadFashion(settings.data, FashionSplit::kTrain, settings.train_limit));
+  GM_ASSIGN_OR_RETURN(
+      const FashionData test,
+      ReadFashion(settings.data, FashionSplit::kTest, settings.test_limit));
+  GM_ASSIGN_OR_RETURN(Pictures large_train, Enlarge(train, config.input));
+  GM_ASSIGN_OR_RETURN(Pictures large_test, Enlarge(test, config.input));
+  GM_ASSIGN_OR_RETURN(
+      std::unique_ptr<Trainer> trainer,
+      Trainer::Create(settings, std::move(large_train), std::move(large_test),
+                      std::move(teacher), RealClock::Get()));
+  GM_RETURN_IF_ERROR(trainer->Run([] { return stop_requested != 0; }));
+  std::printf("top-1 %.2f %%\n", 100 * trainer->top1());
+  return absl::OkStatus();
+}
+
+int Report(const absl::Status& status) {
+  if (status.ok()) {
+    return 0;
+  }
+  std::fprintf(stderr, "groupmamba-train: %s\n",
+               std::string(status.message()).c_str());
+  return absl::IsCancelled(status) ? kStopped : kFailed;
+}
+
+int Main(int argc, char** argv) {
+  TrainSettings settings;
+  CLI::App app(kAbout, "groupmamba-train");
+  app.set_config("--config", "", "File of settings");
+  AddFlags(&app, &settings);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+  if (absl::Status status = CheckSettings(settings); !status.ok()) {
+    std::fprintf(stderr, "groupmamba-train: %s\n",
+                 std::string(status.message()).c_str());
+    return kUsage;
+  }
+  std::signal(SIGINT, RequestStop);
+  std::signal(SIGTERM, RequestStop);
+  try {
+    return Report(Train(settings));
+  } catch (const std::exception& error) {  // LibTorch's
+    std::fprintf(stderr, "groupmamba-train: %s\n", error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace
+}  // namespace groupmamba::training
+
+int main(int argc, char** argv) {
+  return groupmamba::training::Main(argc, argv);
+}

@@ -1,0 +1,81 @@
+// Everything that a training run is told: one struct, its flags, its JSON.
+
+#ifndef GROUPMAMBA_MODEL_TRAINING_SETTINGS_H_
+#define GROUPMAMBA_MODEL_TRAINING_SETTINGS_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/config.h"
+#include "model/training/augment.h"
+#include "model/training/fashion.h"
+#include "model/training/schedule.h"
+
+namespace CLI {
+class App;
+}
+
+namespace groupmamba::training {
+
+struct TrainSettings {
+  // Where.
+  std::string data = kFashionFolder;  // folder of the four IDX files
+  std::string out;                    // the model folder to write
+  std::string teacher;                // a model folder; empty: no teacher
+  bool restart = false;               // throw an old checkpoint away
+  double checkpoint_minutes = 3;      // between checkpoints within an epoch
+  int64_t train_limit = 0;            // pictures; 0: all
+  int64_t test_limit = 0;
+
+  // The model.
+  std::string block = "paper";  // or "released"
+  int stem_width = 24;
+  std::array<int, kStages> widths = {32, 64, 128, 192};
+  std::array<int, kStages> depths = {1, 2, 2, 1};
+  std::array<int, kStages> mlp_ratios = {4, 4, 4, 4};
+  int side = 48;  // pixels; the pictures are enlarged to it
+
+  // The recipe.
+  int64_t epochs = 12;
+  int64_t batch = 128;          // pictures
+  double learning_rate = 2e-3;  // at its highest
+  double warmup_epochs = 1;
+  double weight_decay = 0.05;  // of weight matrices and kernels only
+  double label_smoothing = 0.05;
+  double alpha = 0.5;  // the true label's share, where a teacher is
+  double clip = 5;     // of the gradients' norm; 0: not clipped
+  double ema = 0.999;  // what stays of the averaged weights at a step
+  double drop_path = 0;
+  bool flip = true;
+  double shift = 2;  // pixels of the 28x28 picture
+  double cutout_probability = 0.25;
+  double cutout_size = 0.3;  // of the picture's side
+  uint64_t seed = 1;
+  int threads = 2;
+};
+
+// Adds one flag for each setting, with its meaning, range and default; each
+// also has an environment variable, GROUPMAMBA_TRAIN_<FLAG>, which the flag
+// overrides.
+void AddFlags(CLI::App* app, TrainSettings* settings);
+
+// INVALID_ARGUMENT names the setting that is out of range.
+absl::Status CheckSettings(const TrainSettings& settings);
+
+// Those settings that decide the result, as one line of JSON with a fixed
+// order: two runs with the same line end with the same bits.
+std::string ResultSettingsJson(const TrainSettings& settings);
+
+// The model that the settings describe; the weights' hash is still empty.
+ModelConfig MakeModelConfig(const TrainSettings& settings);
+
+AugmentSpec MakeAugmentSpec(const TrainSettings& settings);
+
+ScheduleSpec MakeSchedule(const TrainSettings& settings,
+                          int64_t steps_per_epoch);
+
+}  // namespace groupmamba::training
+
+#endif  // GROUPMAMBA_MODEL_TRAINING_SETTINGS_H_

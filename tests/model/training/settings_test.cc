@@ -1,0 +1,122 @@
+#include "model/training/settings.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/temp_dir.h"
+
+namespace groupmamba::training {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TrainSettings Parse(std::vector<std::string> arguments) {
+  TrainSettings settings;
+  CLI::App app;
+  app.set_config("--config");
+  AddFlags(&app, &settings);
+  std::reverse(arguments.begin(), arguments.end());
+  app.parse(arguments);
+  return settings;
+}
+
+TEST(TrainSettings, TheDefaultsAreAllowed) {
+  EXPECT_TRUE(CheckSettings(TrainSettings()).ok());
+}
+
+TEST(TrainSettings, FlagsSetThem) {
+  const TrainSettings settings =
+      Parse({"--out", "m/x/1", "--widths", "8,16,24,32", "--epochs", "3",
+             "--flip", "false", "--restart", "--alpha", "0.25"});
+  EXPECT_EQ(settings.out, "m/x/1");
+  EXPECT_THAT(settings.widths, ElementsAre(8, 16, 24, 32));
+  EXPECT_EQ(settings.epochs, 3);
+  EXPECT_FALSE(settings.flip);
+  EXPECT_TRUE(settings.restart);
+  EXPECT_EQ(settings.alpha, 0.25);
+}
+
+TEST(TrainSettings, AFileSetsThemAndAFlagWins) {
+  const testing::TempDir dir;
+  const std::string file =
+      dir.Write("train.conf", "epochs = 7\nbatch = 16\nwidths = 4,8,12,16\n");
+  const TrainSettings settings =
+      Parse({"--out", "x", "--config", file, "--batch", "32"});
+  EXPECT_EQ(settings.epochs, 7);
+  EXPECT_EQ(settings.batch, 32);
+  EXPECT_THAT(settings.widths, ElementsAre(4, 8, 12, 16));
+}
+
+TEST(TrainSettings, TheEnvironmentSetsThemAndAFlagWins) {
+  setenv("GROUPMAMBA_TRAIN_LABEL_SMOOTHING", "0.2", 1);
+  EXPECT_EQ(Parse({"--out", "x"}).label_smoothing, 0.2);
+  EXPECT_EQ(Parse({"--out", "x", "--label-smoothing", "0.3"}).label_smoothing,
+            0.3);
+  unsetenv("GROUPMAMBA_TRAIN_LABEL_SMOOTHING");
+}
+
+TEST(TrainSettings, OneOutOfRangeIsNamed) {
+  const struct {
+    std::function<void(TrainSettings&)> spoil;
+    const char* flag;
+  } cases[] = {
+      {[](TrainSettings& s) { s.widths[2] = 30; }, "--widths"},
+      {[](TrainSettings& s) { s.depths[0] = 0; }, "--depths"},
+      {[](TrainSettings& s) { s.mlp_ratios[3] = 17; }, "--mlp-ratios"},
+      {[](TrainSettings& s) { s.side = 31; }, "--side"},
+      {[](TrainSettings& s) { s.epochs = 0; }, "--epochs"},
+      {[](TrainSettings& s) { s.batch = 1; }, "--batch"},
+      {[](TrainSettings& s) { s.learning_rate = 0; }, "--learning-rate"},
+      {[](TrainSettings& s) { s.warmup_epochs = 12; }, "--warmup-epochs"},
+      {[](TrainSettings& s) { s.alpha = 1.1; }, "--alpha"},
+      {[](TrainSettings& s) { s.ema = 1; }, "--ema"},
+      {[](TrainSettings& s) { s.drop_path = -0.1; }, "--drop-path"},
+      {[](TrainSettings& s) { s.learning_rate = NAN; }, "--learning-rate"},
+      {[](TrainSettings& s) { s.threads = 0; }, "--threads"},
+  };
+  for (const auto& bad : cases) {
+    TrainSettings settings;
+    bad.spoil(settings);
+    const absl::Status status = CheckSettings(settings);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(status.message(), HasSubstr(bad.flag));
+  }
+}
+
+TEST(ResultSettingsJson, TellsRunsWithOtherResultsApart) {
+  const TrainSettings plain;
+  TrainSettings elsewhere = plain;
+  elsewhere.out = "other";
+  elsewhere.checkpoint_minutes = 1;
+  EXPECT_EQ(ResultSettingsJson(elsewhere), ResultSettingsJson(plain));
+  TrainSettings other = plain;
+  other.seed = 2;
+  EXPECT_NE(ResultSettingsJson(other), ResultSettingsJson(plain));
+}
+
+TEST(MakeModelConfig, SurvivesTheModelFoldersFormat) {
+  ModelConfig config = MakeModelConfig(TrainSettings());
+  config.weights_sha256 = std::string(64, 'a');
+  const auto read = ParseModelConfig(FormatModelConfig(config));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->block, BlockForm::kPaper);
+  EXPECT_EQ(read->input.mean, config.input.mean);
+  EXPECT_EQ(read->widths, config.widths);
+}
+
+TEST(MakeAugmentSpec, CountsInPixelsOfTheEnlargedPicture) {
+  TrainSettings settings;  // 28 to 48 pixels
+  settings.shift = 2;
+  settings.cutout_size = 0.25;
+  EXPECT_EQ(MakeAugmentSpec(settings).shift, 3);
+  EXPECT_EQ(MakeAugmentSpec(settings).cutout_side, 12);
+}
+
+}  // namespace
+}  // namespace groupmamba::training
