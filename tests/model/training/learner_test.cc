@@ -8,6 +8,7 @@
 
 #include "ATen/Functions.h"
 #include "ATen/TensorOperators.h"
+#include "ATen/core/grad_mode.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/manifest.h"
@@ -151,7 +152,7 @@ Batch WholeBatch() {
 }
 
 TEST(Learner, LearnsAHandfulOfPicturesByHeart) {
-  auto learner = MakeLearner({.weight_decay = 0.01, .clip = 5});
+  auto learner = MakeLearner({.loss = {}, .weight_decay = 0.01, .clip = 5});
   const Batch batch = WholeBatch();
   const double first = learner->Step(batch, 0, 0.005, 0.5);
   EXPECT_NEAR(first, std::log(10.0), 1.0);
@@ -183,7 +184,7 @@ TEST(Learner, TheAverageKeepsItsShareOfItself) {
 // With a learning rate of zero the whole step is the decay, which is then zero
 // too: nothing may move but the batch norms' statistics.
 TEST(Learner, ALearningRateOfZeroMovesNoWeight) {
-  auto learner = MakeLearner({.weight_decay = 0.5});
+  auto learner = MakeLearner({.loss = {}, .weight_decay = 0.5});
   const at::Tensor before = learner->State()["student.decayed"].clone();
   const at::Tensor buffers = learner->State()["student.buffers"].clone();
   learner->Step(WholeBatch(), 0, 0, 0.5);
@@ -195,7 +196,7 @@ TEST(Learner, ALearningRateOfZeroMovesNoWeight) {
 // rate, after shrinking it by learning rate * decay.
 TEST(Learner, TheFirstStepIsAdamWs) {
   constexpr double kRate = 0.01, kDecay = 0.5;
-  auto learner = MakeLearner({.weight_decay = kDecay});
+  auto learner = MakeLearner({.loss = {}, .weight_decay = kDecay});
   const at::Tensor decayed = learner->State()["student.decayed"].clone();
   const at::Tensor plain = learner->State()["student.plain"].clone();
   learner->Step(WholeBatch(), 0, kRate, 0.5);
@@ -204,7 +205,7 @@ TEST(Learner, TheFirstStepIsAdamWs) {
     // Where Adam's epsilon of 1e-8 is lost against the gradient.
     const at::Tensor clear =
         state[std::string(moments) + ".exp_avg"].abs() > 1e-5;
-    EXPECT_GT(clear.sum().item<int64_t>(), change.numel() / 4);
+    EXPECT_GT(clear.sum().item<int64_t>(), change.numel() / 10);
     return change.masked_select(clear).abs();
   };
   const at::Tensor change =
@@ -219,7 +220,7 @@ TEST(Learner, TheFirstStepIsAdamWs) {
 
 TEST(Learner, ClippingBoundsTheGradientsNorm) {
   const auto norm_after = [](double clip) {
-    auto learner = MakeLearner({.clip = clip});
+    auto learner = MakeLearner({.loss = {}, .clip = clip});
     learner->Step(WholeBatch(), 0, 0.001, 0.5);
     auto state = learner->State();
     // The first moment is a tenth of the clipped gradient.
