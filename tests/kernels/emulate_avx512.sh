@@ -7,7 +7,7 @@
 #        busybox-static cpio (and apt-get, to fetch a kernel)
 set -euo pipefail
 bin=$(realpath "$1")
-tests="selective_scan_test selective_scan_backward_test"
+tests=(selective_scan_test selective_scan_backward_test)
 work=$(mktemp -d)
 emulator=
 trap '[ -z "$emulator" ] || kill "$emulator" 2>/dev/null; rm -rf "$work"' EXIT
@@ -22,8 +22,8 @@ mv boot/vmlinuz* iso/boot/vmlinuz
 
 cp /bin/busybox root/bin/busybox
 ln -s busybox root/bin/sh
-for test in $tests; do cp "$bin/$test" root/bin/; done
-for library in $(cd "$bin" && ldd $tests | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
+for test in "${tests[@]}"; do cp "$bin/$test" root/bin/; done
+for library in $(cd "$bin" && ldd "${tests[@]}" | grep -o '/[^ ]*\.so[^ ]*' | sort -u); do
   mkdir -p "root$(dirname "$library")"
   cp -L "$library" "root$library"
 done
@@ -32,7 +32,7 @@ cat >root/init <<INIT
 /bin/busybox mount -t devtmpfs none /dev
 /bin/busybox mount -t proc none /proc
 exec >/dev/ttyS0 2>&1
-for test in $tests; do
+for test in ${tests[*]}; do
   /bin/\$test --gtest_filter='*avx512*' || echo "\$test FAILED"
 done
 echo "end of the emulation"
