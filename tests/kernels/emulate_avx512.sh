@@ -23,6 +23,7 @@ compile tensor tests/kernels/guarded_tensor.cc
 compile case tests/kernels/scan_case.cc
 compile forward tests/kernels/selective_scan_test.cc
 compile backward tests/kernels/selective_scan_backward_test.cc
+read -ra libraries <<<"$(pkg-config --libs absl_strings)"
 g++ "$work"/*.o -o "$work/tests" -lgtest -lgtest_main \
-  $(pkg-config --libs absl_strings) -lpthread
+  "${libraries[@]}" -lpthread
 "$work/tests" --gtest_filter='*avx512*'
