@@ -14,7 +14,7 @@ namespace groupmamba::training {
 // Generators, OOPSLA 2014), started from a hash of its keys.
 class Random {
  public:
-  explicit Random(std::initializer_list<uint64_t> keys) {
+  Random(std::initializer_list<uint64_t> keys) {
     for (uint64_t key : keys) {
       state_ = Mix(state_ + kGolden + key);
     }
