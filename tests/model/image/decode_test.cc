@@ -115,7 +115,8 @@ Pixel Expected(const PngForm& form, const std::vector<int>& s) {
 class PngFormTest : public testing::TestWithParam<std::tuple<PngForm, bool>> {};
 
 TEST_P(PngFormTest, PixelsFollowFromTheDefinition) {
-  const auto& [form, interlaced] = GetParam();
+  const PngForm& form = std::get<0>(GetParam());
+  const bool interlaced = std::get<1>(GetParam());
   const bool wide = form.bit_depth == 16;
   // Sides that are no multiples of 8 leave ragged interlacing passes.
   cv::Mat samples(21, 19, CV_MAKETYPE(wide ? CV_16U : CV_8U, form.channels));
