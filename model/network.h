@@ -28,7 +28,8 @@ struct ForwardOptions {
   double drop_path = 0;
 
   // Called with the output of every module that ../golden traces, by its name.
-  std::function<void(absl::string_view name, const at::Tensor& output)> trace;
+  std::function<void(absl::string_view name, const at::Tensor& output)> trace =
+      nullptr;
 };
 
 // What the heads say. `distillation` is undefined for the paper form, which has

@@ -135,8 +135,8 @@ class PaperNetwork {
     return y;
   }
 
-  // k x k with zero padding k / 2; `weight` [out, in / groups, k, k], with either
-  // one group or one a channel.
+  // k x k with zero padding k / 2; `weight` [out, in / groups, k, k], with
+  // either one group or one a channel.
   Map Convolution(const std::string& weight, const Map& x, int64_t out,
                   int64_t kernel, int64_t stride, bool depthwise) const {
     Map y((x.height - 1) / stride + 1, (x.width - 1) / stride + 1, out);
@@ -154,8 +154,9 @@ class PaperNetwork {
                     in_column >= x.width) {
                   continue;
                 }
-                sum += x.at(in_row * x.width + in_column, depthwise ? o : i) *
-                       W(weight)[((o * inputs + i) * kernel + ky) * kernel + kx];
+                sum +=
+                    x.at(in_row * x.width + in_column, depthwise ? o : i) *
+                    W(weight)[((o * inputs + i) * kernel + ky) * kernel + kx];
               }
             }
           }
@@ -194,8 +195,7 @@ class PaperNetwork {
     for (const int index : {0, 3, 6}) {
       const std::string convolution =
           "patch_embed1.conv." + std::to_string(index);
-      const std::string norm =
-          "patch_embed1.conv." + std::to_string(index + 1);
+      const std::string norm = "patch_embed1.conv." + std::to_string(index + 1);
       x = Convolution(convolution + ".weight", x, config_.stem_width,
                       index == 0 ? 7 : 3, index == 0 ? 2 : 1,
                       /*depthwise=*/false);
@@ -223,11 +223,12 @@ class PaperNetwork {
         Product(u, W(name + ".x_proj_weight").data(), rank + 2);
     const Map delta = Product(Slice(projected, 0, rank),
                               W(name + ".dt_projs_weight").data(), d);
-    Scan scan = {.shape = {1, x.height, x.width, d},
-                 .u = u.values,
-                 .delta = delta.values,
-                 .b = Slice(projected, rank, 1).values,
-                 .c = Slice(projected, rank + 1, 1).values};
+    Scan scan;
+    scan.shape = {1, x.height, x.width, d};
+    scan.u = u.values;
+    scan.delta = delta.values;
+    scan.b = Slice(projected, rank, 1).values;
+    scan.c = Slice(projected, rank + 1, 1).values;
     for (int64_t c = 0; c < d; ++c) {
       scan.a.push_back(-std::exp(double{W(name + ".A_logs")[c]}));
       scan.d.push_back(W(name + ".Ds")[c]);
@@ -243,8 +244,8 @@ class PaperNetwork {
   Map Vsss(const std::string& name, const Map& z,
            kernels::Direction direction) const {
     const Map mixed = Add(
-        z, Mamba(name + ".mamba", LayerNorm(name + ".norm1", z, 1e-6),
-                 direction));
+        z,
+        Mamba(name + ".mamba", LayerNorm(name + ".norm1", z, 1e-6), direction));
     return Add(mixed, FeedForward(name + ".ffn",
                                   LayerNorm(name + ".norm2", mixed, 1e-6)));
   }
@@ -255,9 +256,9 @@ class PaperNetwork {
     constexpr Direction kDirections[kGroups] = {
         Direction::kLeftRight, Direction::kRightLeft, Direction::kTopBottom,
         Direction::kBottomTop};
-    const Map affinity =
-        Apply(Sigmoid, Linear(name + ".fc2", Apply(Relu, Linear(name + ".fc1",
-                                                                AveragePool(x)))));
+    const Map affinity = Apply(
+        Sigmoid, Linear(name + ".fc2",
+                        Apply(Relu, Linear(name + ".fc1", AveragePool(x)))));
     const int64_t d = x.channels / kGroups;
     Map modulated(x.height, x.width, x.channels);
     for (int g = 0; g < kGroups; ++g) {

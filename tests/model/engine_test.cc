@@ -1,0 +1,197 @@
+#include "model/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <limits>
+#include <random>
+
+#include "ATen/TensorOperators.h"
+#include "ATen/core/grad_mode.h"
+#include "ATen/ops/from_blob.h"
+#include "ATen/ops/tensor.h"
+#include "model/formula_weights.h"
+#include "model/manifest.h"
+#include "model/safetensors.h"
+#include "tests/model/small_network.h"
+
+namespace groupmamba {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr int kSide = 64;  // SmallConfig's crop
+
+std::vector<uint8_t> RandomPicture(int seed) {
+  std::mt19937 random(seed);
+  std::vector<uint8_t> pixels(kSide * kSide * 3);
+  for (uint8_t& pixel : pixels) pixel = random();
+  return pixels;
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() : folder_(testing::TempDir() + "/engine_test") {
+    std::filesystem::create_directories(folder_);
+    model_.name = "small";
+    model_.version = 1;
+    model_.path = folder_;
+    model_.config = SmallConfig(BlockForm::kReleased);
+    values_ = FormulaWeights(model_.config, 1).value();
+  }
+  ~EngineTest() override { std::filesystem::remove_all(folder_); }
+
+  // Writes the weights and their hash, as a valid model folder has them.
+  void WriteWeights() {
+    std::map<std::string, TensorBytes> tensors;
+    for (const ParameterSpec& spec : ListParameters(model_.config)) {
+      if (spec.kind == ParameterSpec::Kind::kCounter) continue;
+      const std::vector<float>& values = values_.at(spec.name);
+      tensors[spec.name] = {
+          DType::kF32, spec.shape,
+          absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(values.data()),
+                              values.size() * sizeof(float))};
+    }
+    model_.config.weights_sha256 =
+        WriteSafetensors(folder_ + "/model.safetensors", tensors, {}).value();
+  }
+
+  absl::StatusOr<std::vector<float>> Infer(
+      Engine& engine, const std::vector<std::vector<uint8_t>>& pictures) {
+    std::vector<const uint8_t*> images;
+    for (const auto& picture : pictures) images.push_back(picture.data());
+    std::vector<float> logits(pictures.size() * model_.config.classes);
+    const absl::Status status = engine.Infer(images, absl::MakeSpan(logits));
+    if (!status.ok()) return status;
+    return logits;
+  }
+
+  const std::string folder_;
+  ModelFolder model_;
+  std::map<std::string, std::vector<float>> values_;
+};
+
+TEST_F(EngineTest, AnswersWhatTheNetworkSaysOfTheNormalisedPictures) {
+  WriteWeights();
+  const std::unique_ptr<Engine> engine = LoadEngine(model_, {}).value();
+  EXPECT_EQ(engine->device(), "cpu");
+  EXPECT_EQ(engine->precision(), "fp32");
+  std::vector<std::vector<uint8_t>> pictures = {
+      RandomPicture(1), RandomPicture(2), RandomPicture(3)};
+  const std::vector<float> logits = Infer(*engine, pictures).value();
+
+  const at::NoGradGuard no_grad;
+  const std::unique_ptr<Network> network = FormulaNetwork(model_.config);
+  const InputConfig& input = model_.config.input;
+  const at::Tensor mean = at::tensor(at::ArrayRef<float>(input.mean));
+  const at::Tensor std = at::tensor(at::ArrayRef<float>(input.std));
+  for (size_t n = 0; n < pictures.size(); ++n) {
+    const at::Tensor pixels =
+        at::from_blob(pictures[n].data(), {1, kSide, kSide, 3}, at::kByte);
+    const at::Tensor normalised = (pixels.to(at::kDouble) / 255 - mean) / std;
+    const at::Tensor expected =
+        network->Forward(normalised.to(at::kFloat).permute({0, 3, 1, 2}), {})
+            .Mean();
+    for (int c = 0; c < model_.config.classes; ++c) {
+      EXPECT_NEAR(logits[n * model_.config.classes + c],
+                  expected[0][c].item<float>(), 1e-5);
+    }
+  }
+}
+
+TEST_F(EngineTest, AnswersAlikeWhateverTheNumberOfThreads) {
+  WriteWeights();
+  const std::vector<std::vector<uint8_t>> pictures = {RandomPicture(1),
+                                                      RandomPicture(2)};
+  EXPECT_EQ(Infer(*LoadEngine(model_, {.threads = 1}).value(), pictures),
+            Infer(*LoadEngine(model_, {.threads = 2}).value(), pictures));
+}
+
+// Alone and in every place of batches of 2 to 16.
+TEST_F(EngineTest, AnAnswerIsTheSameToTheBitWhateverItsNeighbours) {
+  WriteWeights();
+  const std::unique_ptr<Engine> engine = LoadEngine(model_, {}).value();
+  std::vector<std::vector<uint8_t>> pictures;
+  std::vector<std::vector<float>> alone;
+  for (int n = 0; n < 16; ++n) {
+    pictures.push_back(RandomPicture(n));
+    alone.push_back(Infer(*engine, {pictures.back()}).value());
+  }
+  for (int batch = 2; batch <= 16; ++batch) {
+    const std::vector<float> together =
+        Infer(*engine, {pictures.end() - batch, pictures.end()}).value();
+    for (int n = 0; n < batch; ++n) {
+      const auto row = together.begin() + n * model_.config.classes;
+      EXPECT_EQ(std::vector<float>(row, row + model_.config.classes),
+                alone[16 - batch + n])
+          << "place " << n << " of " << batch;
+    }
+  }
+}
+
+TEST_F(EngineTest, AnEmptyBatchIsNoWork) {
+  WriteWeights();
+  EXPECT_TRUE(LoadEngine(model_, {}).value()->Infer({}, {}).ok());
+}
+
+TEST_F(EngineTest, ABufferOfAnotherSizeIsInternal) {
+  WriteWeights();
+  const std::vector<uint8_t> picture = RandomPicture(1);
+  const uint8_t* image = picture.data();
+  std::vector<float> logits(model_.config.classes + 1);
+  EXPECT_EQ(LoadEngine(model_, {})
+                .value()
+                ->Infer({&image, 1}, absl::MakeSpan(logits))
+                .code(),
+            absl::StatusCode::kInternal);
+}
+
+TEST_F(EngineTest, ANonFiniteAnswerIsInternal) {
+  values_.at("head.weight")
+      .assign(values_.at("head.weight").size(),
+              std::numeric_limits<float>::max());
+  WriteWeights();
+  const absl::Status status =
+      Infer(*LoadEngine(model_, {}).value(), {RandomPicture(1)}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(status.message(), HasSubstr("not finite"));
+}
+
+TEST_F(EngineTest, WeightsOfAnotherHashAreRefused) {
+  WriteWeights();
+  model_.config.weights_sha256[0] ^= 1;
+  EXPECT_EQ(LoadEngine(model_, {}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(EngineTest, WeightsOfAnotherConfigurationAreRefusedByName) {
+  WriteWeights();
+  model_.config.classes += 1;
+  const absl::Status status = LoadEngine(model_, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("head."));
+}
+
+TEST_F(EngineTest, DevicesThatThisBuildHasNotAreUnavailable) {
+  WriteWeights();
+  for (const char* device : {"cuda", "cuda:0", "cuda:7"}) {
+    const absl::Status status = LoadEngine(model_, {.device = device}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << device;
+    EXPECT_THAT(status.message(), HasSubstr("no CUDA"));
+  }
+}
+
+TEST_F(EngineTest, OptionsOutOfRangeAreNamed) {
+  WriteWeights();
+  for (const EngineOptions& options :
+       {EngineOptions{.device = "tpu"}, EngineOptions{.device = ""},
+        EngineOptions{.precision = "bf16"}, EngineOptions{.precision = "fp8"},
+        EngineOptions{.threads = -1}, EngineOptions{.threads = 100'000}}) {
+    EXPECT_EQ(LoadEngine(model_, options).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace groupmamba
