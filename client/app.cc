@@ -6,27 +6,51 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "client/command.h"
 
 namespace groupmamba::client {
 namespace {
 
-// CLI11's, less the environment variable behind every option: the footer says
-// once how they are named.
+constexpr int kHelpColumn = 30;
+constexpr int kHelpWidth = 84;
+
+// `text` broken at spaces into lines of at most `width` columns.
+std::string Wrapped(absl::string_view text, size_t width) {
+  std::string result;
+  size_t column = 0;
+  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
+    const bool fits = column + 1 + word.size() <= width;
+    if (column > 0) result += fits ? ' ' : '\n';
+    column = column > 0 && fits ? column + 1 + word.size() : word.size();
+    absl::StrAppend(&result, word);
+  }
+  return result;
+}
+
+// CLI11's, with wrapped descriptions, and without what would drown them: the
+// environment variable behind every option (the footer says once how they are
+// named) and the validators' own words (the descriptions give the ranges).
 class HelpFormatter : public CLI::Formatter {
  public:
-  HelpFormatter() { column_width(30); }
+  HelpFormatter() { column_width(kHelpColumn); }
 
   std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_name();
     std::string text;
-    if (!option->get_type_name().empty() && option->get_type_size() > 0) {
-      absl::StrAppend(&text, " ", option->get_type_name());
+    if (!option->get_positional() && option->get_type_size() > 0) {
+      absl::StrAppend(&text, " ", type.substr(0, type.find(':')));
     }
     if (!option->get_default_str().empty()) {
       absl::StrAppend(&text, " [", option->get_default_str(), "]");
     }
     if (option->get_expected_max() > 1) absl::StrAppend(&text, " ...");
     return text;
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return Wrapped(option->get_description(), kHelpWidth - kHelpColumn);
   }
 };
 
@@ -53,7 +77,7 @@ int RunClient(const std::vector<std::string>& args, const Io& io) {
   app.footer(
       "groupmamba-client COMMAND --help explains a command, with examples.\n"
       "Every option can be given as an environment variable too: "
-      "GROUPMAMBA_TARGET for --target.\n"
+      "GROUPMAMBA_TARGET for --target;\na flag wins.\n"
       "\n"
       "Exit codes: 0 all well; 1 some picture or call failed; 2 wrong usage; "
       "4 the server\ncannot be reached.");

@@ -120,12 +120,14 @@ Command AddClassify(CLI::App* parent) {
                   "below it for .jpg .jpeg .png .webp; - for standard input")
       ->required();
   app->add_option("--top-k", options->top_k,
-                  "How many labels a picture, most probable first")
+                  "How many labels a picture, most probable first; 1 to 100000")
       ->capture_default_str()
       ->type_name("K")
       ->check(CLI::Range(1, 100000));
-  app->add_option("--concurrency", options->concurrency,
-                  "How many pictures at a time; the output keeps its order")
+  app->add_option(
+         "--concurrency", options->concurrency,
+         "How many pictures at a time, 1 to 1024; the output keeps its "
+         "order")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(1, 1024));

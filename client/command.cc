@@ -13,7 +13,7 @@ void AddConnectionOptions(CLI::App* app, ConnectionOptions* options) {
       ->type_name("ADDRESS")
       ->group("Server");
   app->add_option("--connect-timeout", options->connect_timeout_s,
-                  "How long the connection may take, in seconds")
+                  "How long the connection may take, in seconds; 0.001 to 3600")
       ->capture_default_str()
       ->type_name("S")
       ->check(CLI::Range(0.001, 3600.0))
@@ -33,8 +33,10 @@ void AddModelOptions(CLI::App* app, ModelOptions* options) {
 }
 
 void AddDeadlineOption(CLI::App* app, int* milliseconds) {
-  app->add_option("--deadline-ms", *milliseconds,
-                  "How long a call may take, in milliseconds")
+  app->add_option(
+         "--deadline-ms", *milliseconds,
+         "How long a call may take, in milliseconds; "
+         "1 to 3600000")
       ->capture_default_str()
       ->type_name("MS")
       ->check(CLI::Range(1, 3600 * 1000))

@@ -145,7 +145,7 @@ Command AddEvaluate(CLI::App* parent) {
       ->required()
       ->check(CLI::ExistingDirectory);
   app->add_option("--concurrency", options->concurrency,
-                  "How many pictures at a time")
+                  "How many pictures at a time, 1 to 1024")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(1, 1024));

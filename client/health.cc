@@ -51,7 +51,7 @@ Command AddHealth(CLI::App* parent) {
   app->footer(
       "Examples:\n"
       "  groupmamba-client health && echo up\n"
-      "  groupmamba-client health --service groupmamba.v1.Classifier\n"
+      "  groupmamba-client health --service NAME --target gpu-3:8001\n"
       "\n"
       "Asks grpc.health.v1, as Kubernetes' gRPC probe does.");
   return {app, [options](const Io& io) { return RunHealth(*options, io); }};

@@ -177,11 +177,13 @@ void AddPlanOptions(CLI::App* app, LoadOptions* options) {
   auto* rate = app->add_option(
       "--rate", plan->rate,
       "Open loop: so many calls a second, whether or not earlier ones are "
-      "answered; the latency counts from when a call was due");
+      "answered; the latency counts from when a call was due; 0.001 to "
+      "1000000");
   rate->type_name("R")->check(CLI::Range(0.001, 1e6))->group(group);
   auto* concurrency = app->add_option(
       "--concurrency", plan->concurrency,
-      "Closed loop: so many callers, each sends again when it has its answer");
+      "Closed loop: so many callers, each sends again when it has its answer; "
+      "1 to 10000");
   concurrency->type_name("N")->check(CLI::Range(1, 10000))->group(group);
   rate->excludes(concurrency);
   app->add_option(
@@ -196,19 +198,21 @@ void AddPlanOptions(CLI::App* app, LoadOptions* options) {
       ->group(group);
   app->add_option("--max-in-flight", plan->max_in_flight,
                   "Open loop: calls without an answer; one that is due beyond "
-                  "that is dropped and counted")
+                  "that is dropped and counted; 1 to 1000000")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(1, 1000000))
       ->group(group);
   app->add_option("--duration", options->duration_s,
-                  "How long to measure, in seconds")
+                  "How long to measure, in seconds; 0.001 to 86400")
       ->capture_default_str()
       ->type_name("S")
       ->check(CLI::Range(0.001, 86400.0))
       ->group(group);
-  app->add_option("--warmup", options->warmup_s,
-                  "How long to send before that without measuring, in seconds")
+  app->add_option(
+         "--warmup", options->warmup_s,
+         "How long to send before that without measuring, in seconds; 0 "
+         "to 3600")
       ->capture_default_str()
       ->type_name("S")
       ->check(CLI::Range(0.0, 3600.0))

@@ -132,9 +132,9 @@ std::string LoadText(const LoadPlan& plan, const LoadContext& context,
   absl::StrAppend(&text, "\n  ", PadRight("offered", 16),
                   PadLeft(Significant(OfferedPerSecond(plan, result)), 9),
                   " calls/s   ", WithThousands(result.planned), " calls");
-  if (plan.open) {
-    absl::StrAppend(&text, ", of which ", WithThousands(result.dropped),
-                    " dropped: ", WithThousands(plan.max_in_flight),
+  if (result.dropped > 0) {
+    absl::StrAppend(&text, ", ", WithThousands(result.dropped),
+                    " of them dropped: ", WithThousands(plan.max_in_flight),
                     " were in flight");
   }
   absl::StrAppend(&text, "\n  ", PadRight("achieved", 16),

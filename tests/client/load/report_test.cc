@@ -60,7 +60,7 @@ TEST(LoadReportTest, AnOpenLoopIsToldFromWhenCallsWereDue) {
       "of warm-up\n"
       "fashion version 1 at localhost:8001, 12 pictures, deadline 1,000 ms\n"
       "\n"
-      "  offered               201 calls/s   2,010 calls, of which 5 dropped: "
+      "  offered               201 calls/s   2,010 calls, 5 of them dropped: "
       "1,000 were in flight\n"
       "  achieved              200 calls/s   2,000 OK, 5 failed\n"
       "\n"
