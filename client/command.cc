@@ -33,10 +33,9 @@ void AddModelOptions(CLI::App* app, ModelOptions* options) {
 }
 
 void AddDeadlineOption(CLI::App* app, int* milliseconds) {
-  app->add_option(
-         "--deadline-ms", *milliseconds,
-         "How long a call may take, in milliseconds; "
-         "1 to 3600000")
+  app->add_option("--deadline-ms", *milliseconds,
+                  "How long a call may take, in milliseconds; "
+                  "1 to 3600000")
       ->capture_default_str()
       ->type_name("MS")
       ->check(CLI::Range(1, 3600 * 1000))
