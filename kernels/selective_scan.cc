@@ -5,7 +5,6 @@
 #include <cassert>
 #include <memory>
 #include <new>
-#include <vector>
 
 #include "absl/algorithm/container.h"
 #include "kernels/scan_variant.h"
@@ -25,18 +24,6 @@ const ScanVariant& VariantOf(Isa isa) {
     default:
       return kScanPortable;
   }
-}
-
-std::vector<Isa> DetectIsas() {
-  std::vector<Isa> isas = {Isa::kPortable};
-#ifdef GROUPMAMBA_X86_KERNELS
-  // These ask the operating system too, whether it saves the wide registers.
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    isas.push_back(Isa::kAvx2);
-  }
-  if (__builtin_cpu_supports("avx512f")) isas.push_back(Isa::kAvx512);
-#endif
-  return isas;
 }
 
 TokenOrder OrderOf(const ScanShape& shape, Direction direction) {
@@ -79,27 +66,9 @@ using Scratch = std::unique_ptr<void, ScratchDelete>;
 
 }  // namespace
 
-absl::Span<const Isa> SupportedIsas() {
-  static const std::vector<Isa>* const isas =
-      new std::vector<Isa>(DetectIsas());
-  return *isas;
-}
-
-const char* IsaName(Isa isa) {
-  switch (isa) {
-    case Isa::kPortable:
-      return "portable";
-    case Isa::kAvx2:
-      return "avx2";
-    case Isa::kAvx512:
-      return "avx512";
-  }
-  __builtin_unreachable();
-}
-
 void SelectiveScan(const ScanShape& shape, Direction direction,
                    const ScanInputs& in, const TokenTensor& y) {
-  SelectiveScan(SupportedIsas().back(), shape, direction, in, y);
+  SelectiveScan(BestIsa(), shape, direction, in, y);
 }
 
 void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
@@ -110,8 +79,7 @@ void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
 void SelectiveScanBackward(const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients) {
-  SelectiveScanBackward(SupportedIsas().back(), shape, direction, in, dy,
-                        gradients);
+  SelectiveScanBackward(BestIsa(), shape, direction, in, dy, gradients);
 }
 
 void SelectiveScanBackward(Isa isa, const ScanShape& shape, Direction direction,

@@ -21,19 +21,10 @@
 #ifndef GROUPMAMBA_KERNELS_SELECTIVE_SCAN_H_
 #define GROUPMAMBA_KERNELS_SELECTIVE_SCAN_H_
 
-#include "absl/types/span.h"
+#include "kernels/isa.h"
 #include "kernels/scan_types.h"
 
 namespace groupmamba::kernels {
-
-// The instruction sets that an implementation exists for, slowest first.
-enum class Isa { kPortable, kAvx2, kAvx512 };
-
-// Those that this build has and this processor runs; kPortable always.
-absl::Span<const Isa> SupportedIsas();
-
-// "portable", "avx2", "avx512".
-const char* IsaName(Isa isa);
 
 // y [batch, token, channel]; may not overlap an input. The answer for an image
 // does not depend on its place in the batch, to the bit.

@@ -16,8 +16,8 @@ compile avx512 kernels/selective_scan_avx512.cc -Itests/kernels/emulated
 compile avx2 kernels/selective_scan_avx2.cc -mavx2 -mfma
 compile portable kernels/selective_scan_portable.cc
 # The dispatcher is told that this processor has everything.
-compile dispatch kernels/selective_scan.cc -DGROUPMAMBA_X86_KERNELS \
-  '-D__builtin_cpu_supports(feature)=true'
+compile isa kernels/isa.cc -DGROUPMAMBA_X86_KERNELS '-D__builtin_cpu_supports(feature)=true'
+compile dispatch kernels/selective_scan.cc -DGROUPMAMBA_X86_KERNELS
 compile oracle tests/reference/selective_scan_oracle.cc
 compile tensor tests/kernels/guarded_tensor.cc
 compile case tests/kernels/scan_case.cc

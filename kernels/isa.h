@@ -1,0 +1,28 @@
+// The instruction sets that the kernels are compiled for, and which of them
+// this processor runs.
+//
+// Thread-safety: any thread, at any time.
+
+#ifndef GROUPMAMBA_KERNELS_ISA_H_
+#define GROUPMAMBA_KERNELS_ISA_H_
+
+#include "absl/types/span.h"
+
+namespace groupmamba::kernels {
+
+// Those that an implementation exists for, slowest first.
+enum class Isa { kPortable, kAvx2, kAvx512 };
+
+// Those that this build has and this processor runs, slowest first; kPortable
+// always.
+absl::Span<const Isa> SupportedIsas();
+
+// The fastest of them.
+Isa BestIsa();
+
+// "portable", "avx2", "avx512".
+const char* IsaName(Isa isa);
+
+}  // namespace groupmamba::kernels
+
+#endif  // GROUPMAMBA_KERNELS_ISA_H_
