@@ -91,6 +91,7 @@ void Fill(const ServedModel& model, v1::ModelInfo* info) {
   info->set_resize(folder.config.input.resize);
   info->set_precision(model.batcher().precision());
   info->set_device(model.batcher().device());
+  info->set_parameters(model.parameters());
 }
 
 // One Classify call. gRPC owns the messages and keeps them until Finish; the

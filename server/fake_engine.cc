@@ -68,6 +68,7 @@ ModelFolder FakeModel() {
   ModelFolder model;
   model.name = "fake";
   model.version = 1;
+  model.config = *PublishedVariant("tiny");
   model.config.classes = 10;
   model.config.input = {.resize = 32, .crop = 32};
   for (int i = 0; i < model.config.classes; ++i) {

@@ -19,7 +19,7 @@ std::unique_ptr<Engine> MakeFakeEngine(const ModelConfig& config,
                                        Duration service_time, Clock* clock);
 
 // The model that a fake engine serves when there is no folder: "fake", version
-// 1, ten classes, input 32 x 32.
+// 1, configured as tiny but for ten classes and input 32 x 32.
 ModelFolder FakeModel();
 
 }  // namespace groupmamba

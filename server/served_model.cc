@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "model/manifest.h"
 #include "server/picture.h"
 
 namespace groupmamba {
@@ -31,6 +32,7 @@ ServedModel::ServedModel(ModelFolder folder, const ServedModelOptions& options,
                          ModelMetrics* metrics, Clock* clock)
     : folder_(std::move(folder)),
       transform_(TransformFor(folder_.config.input)),
+      parameters_(CountParameters(folder_.config)),
       metrics_(metrics),
       clock_(clock),
       slots_(PictureBytes(folder_.config.input),

@@ -4,6 +4,7 @@
 #define GROUPMAMBA_SERVER_SERVED_MODEL_H_
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -45,6 +46,7 @@ class ServedModel {
   State state() const { return state_.load(); }
   const ModelFolder& folder() const { return folder_; }
   const TransformSpec& transform() const { return transform_; }
+  int64_t parameters() const { return parameters_; }  // trained numbers
   ModelMetrics& metrics() const { return *metrics_; }
   SlotPool& slots() { return slots_; }
   Batcher& batcher() { return batcher_; }
@@ -53,6 +55,7 @@ class ServedModel {
  private:
   const ModelFolder folder_;
   const TransformSpec transform_;
+  const int64_t parameters_;
   ModelMetrics* const metrics_;
   Clock* const clock_;
   std::atomic<State> state_ = State::kLoading;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
+#include "model/manifest.h"
 #include "tests/integration/server_fixture.h"
 #include "tests/testing/metrics_reader.h"
 #include "tests/testing/puppet_engine.h"
@@ -212,6 +213,8 @@ TEST_F(ServerTest, ModelsAreListedAndDescribed) {
   EXPECT_EQ(info.resize(), 32);
   EXPECT_EQ(info.precision(), "fp32");
   EXPECT_EQ(info.device(), "fake");
+  EXPECT_EQ(info.parameters(), CountParameters(FakeModel().config));
+  EXPECT_GT(info.parameters(), 20'000'000);  // as tiny: FakeModel
 
   v1::GetModelResponse model;
   grpc::ClientContext get_context;
