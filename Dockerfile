@@ -16,7 +16,7 @@ FROM ${BASE} AS cpu
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       libgrpc++1.51 libjpeg62-turbo libopencv-imgproc406 libpng16-16 libprotobuf32 \
-      libprometheus-cpp-pull1.0 libssl3 libwebpdemux2 libwebp7 \
+      libprometheus-cpp-pull1.0 libssl3 libwebp7 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/groupmamba /opt/groupmamba
 COPY models /models

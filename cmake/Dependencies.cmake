@@ -14,7 +14,7 @@ find_package(ZLIB REQUIRED)
 find_package(GTest REQUIRED)
 find_package(benchmark CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
 
 # LibTorch, CPU part: the wheel's own find_package(Torch) insists on CUDA, so the
 # two libraries are imported here. Only targets in model/ may link torch::cpu:

@@ -3,16 +3,17 @@
 // The released form has the names of the released state dict
 // (tests/data/golden/*.keys.json). The paper form has the same stem
 // (patch_embed1), downsampling (patch_embed2..4) and norm1..4 after the stages,
-// one `head`, no post_network and no dist_head. Its block, of C channels, d = C
-// / 4 a group:
+// one `head`, no post_network and no dist_head. Its block <b> = block<s>.<i>,
+// of C channels, has four groups <g> = 1..4 (LR, RL, TB, BT) of d = C / 4:
 //
-//   block<s>.<i>.vsss_g<g>.norm1     LayerNorm of d; g = 1..4: LR, RL, TB, BT
-//   block<s>.<i>.vsss_g<g>.mamba.*   as block<s>.<i>.attn.mamba_g<g>.* in the
-//   other block<s>.<i>.vsss_g<g>.norm2     LayerNorm of d
-//   block<s>.<i>.vsss_g<g>.ffn.fc1   [2d, d] and bias; fc2 [d, 2d] and bias
-//   block<s>.<i>.fc1                 affinity: [max(1, C / 16), C] and bias;
-//   fc2 back block<s>.<i>.norm                LayerNorm of C, on X_CAM
-//   block<s>.<i>.mlp.fc1             [mlp_ratio * C, C] and bias; fc2 back
+//   <b>.vsss_g<g>.norm1     LayerNorm of d
+//   <b>.vsss_g<g>.mamba.*   named as the released form's <b>.attn.mamba_g<g>.*
+//   <b>.vsss_g<g>.norm2     LayerNorm of d
+//   <b>.vsss_g<g>.ffn       fc1 [2d, d] and bias; fc2 [d, 2d] and bias
+//   <b>.fc1                 affinity: [max(1, C / 16), C] and bias
+//   <b>.fc2                 affinity: [C, max(1, C / 16)] and bias
+//   <b>.norm                LayerNorm of C, on X_CAM
+//   <b>.mlp                 fc1 [mlp_ratio * C, C] and bias; fc2 back
 
 #ifndef GROUPMAMBA_MODEL_MANIFEST_H_
 #define GROUPMAMBA_MODEL_MANIFEST_H_

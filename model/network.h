@@ -27,7 +27,8 @@ struct ForwardOptions {
   // block; it rises linearly from 0 at the first. Only while training.
   double drop_path = 0;
 
-  // Called with the output of every module that ../golden traces, by its name.
+  // Called with the output of every module that tests/data/golden traces, by
+  // its name.
   std::function<void(absl::string_view name, const at::Tensor& output)> trace =
       nullptr;
 };

@@ -11,14 +11,14 @@
 
 namespace groupmamba {
 
-// For a group of d channels:
+// For a group of d channels, with the scan of kernels/selective_scan.h:
 //
 //   u, z     = x W_in            each [.., d], without bias
 //   u        = silu(depthwise3x3(u))
 //   r, b, c  = u W_x             [.., R], [..], [..]
 //   delta    = r W_dt
-//   y        = scan(u, delta, b, c)    kernels/selective_scan.h, a =
-//   -exp(A_logs) output   = (layer_norm(y) * silu(z)) W_out
+//   y        = scan(u, delta, b, c)    of a = -exp(A_logs)
+//   output   = (layer_norm(y) * silu(z)) W_out
 struct Ss2d {
   Ss2d(const ParameterScope& scope, kernels::Direction direction);
 

@@ -28,7 +28,10 @@ struct DecodeLimits {
   // file, 2 bytes for every sample. The other libraries hold at most 4 bytes a
   // pixel.
   size_t max_codec_bytes = size_t{256} << 20;
-  // Decoding stops with an error once it took this long by the clock given.
+  // Decoding stops with an error once it took this long by the clock given,
+  // except that a lossy WebP can overrun: libwebp cannot be interrupted, and
+  // all its pixels may be in one slice of the file. max_pixels bounds that;
+  // docs/pictures.md has the worst that was measured.
   Duration max_time = std::chrono::milliseconds(500);
 };
 
