@@ -1,11 +1,54 @@
 #include "server/metrics_page.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <exception>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace groupmamba {
+namespace {
+
+// Whether `fd` is a socket that takes connections on `port`.
+bool ListensOn(int fd, int port) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 ||
+      listens == 0) {
+    return false;
+  }
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  } address = {};
+  size = sizeof(address);
+  if (getsockname(fd, &address.any, &size) != 0) return false;
+  const bool v6 = address.any.sa_family == AF_INET6;
+  return ntohs(v6 ? address.v6.sin6_port : address.v4.sin_port) == port;
+}
+
+// CivetWeb, which is behind the Exposer, hears that it shall stop only when its
+// wait for connections ends: after up to two seconds. A listening socket that
+// is shut down ends the wait; the library does not tell which one is its own.
+void StopListening(int port) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator it("/proc/self/fd", error), end;
+       !error && it != end; it.increment(error)) {
+    int fd = -1;
+    if (absl::SimpleAtoi(it->path().filename().string(), &fd) &&
+        ListensOn(fd, port)) {
+      shutdown(fd, SHUT_RDWR);
+    }
+  }
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Start(
     const std::string& listen, const Metrics& metrics) {
@@ -21,5 +64,7 @@ absl::StatusOr<std::unique_ptr<MetricsPage>> MetricsPage::Start(
   }
   return std::unique_ptr<MetricsPage>(new MetricsPage(std::move(exposer)));
 }
+
+MetricsPage::~MetricsPage() { StopListening(port()); }
 
 }  // namespace groupmamba

@@ -20,6 +20,9 @@ class MetricsPage {
   static absl::StatusOr<std::unique_ptr<MetricsPage>> Start(
       const std::string& listen, const Metrics& metrics);
 
+  // Ends at once what it listens to; answers that are under way are finished.
+  ~MetricsPage();
+
   // The chosen port.
   int port() const { return exposer_->GetListeningPorts().front(); }
 

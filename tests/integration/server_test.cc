@@ -350,6 +350,15 @@ TEST_F(ServerTest, ASecondServerOnTheSamePortIsAnError) {
   EXPECT_EQ(third.status().code(), absl::StatusCode::kUnavailable);
 }
 
+// Left to itself CivetWeb's listener takes two seconds.
+TEST_F(ServerTest, TheMetricsPageEndsAtOnce) {
+  Start();
+  EXPECT_THAT(ReadMetricsPage(server_->metrics_port()), HasSubstr("200 OK"));
+  const TimePoint start = RealClock::Get()->Now();
+  server_.reset();
+  EXPECT_LT(RealClock::Get()->Now() - start, std::chrono::seconds(1));
+}
+
 TEST_F(ServerTest, TheMetricsPageIsServedOverHttp) {
   Start();
   v1::ClassifyResponse response;
