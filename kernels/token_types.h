@@ -1,0 +1,54 @@
+// The tensors, weights and shapes of the token-wise kernels
+// (kernels/token_kernels.h), apart from the functions so that the files
+// compiled for one instruction set see no library code: kernels/scan_types.h
+// says why.
+
+#ifndef GROUPMAMBA_KERNELS_TOKEN_TYPES_H_
+#define GROUPMAMBA_KERNELS_TOKEN_TYPES_H_
+
+#include <cstdint>
+
+namespace groupmamba::kernels {
+
+// An fp32 tensor [token, channel] whose channels are adjacent; `stride` floats,
+// at least as many as it has channels, lie between one token's first channel
+// and the next one's.
+struct ConstTokens {
+  const float* data = nullptr;
+  int64_t stride = 0;
+};
+struct Tokens {
+  // What may be written may be read. Always inline, so that no copy compiled
+  // for one instruction set is left for the linker to choose.
+  [[gnu::always_inline]] operator ConstTokens() const { return {data, stride}; }
+
+  float* data = nullptr;
+  int64_t stride = 0;
+};
+
+// Of a layer normalisation.
+struct NormWeights {
+  const float* weight = nullptr;  // [channel]
+  const float* bias = nullptr;    // [channel]
+  float epsilon = 0;              // added to the variance; above 0
+};
+
+enum class Activation {
+  kSilu,  // x / (1 + e^-x)
+  kGelu,  // x (1 + erf(x / sqrt 2)) / 2, the exact one
+};
+
+// Some adjacent rows of a picture, `width` tokens each. Sizes are at least 1.
+struct DepthwiseShape {
+  int64_t rows = 0;
+  int64_t width = 0;
+  int64_t channels = 0;
+  // Whether the row before the first, or after the last, lies in the same
+  // buffer and takes part; if not, the picture ends there and zeros do.
+  bool above = false;
+  bool below = false;
+};
+
+}  // namespace groupmamba::kernels
+
+#endif  // GROUPMAMBA_KERNELS_TOKEN_TYPES_H_
