@@ -43,8 +43,10 @@ Command AddHealth(CLI::App* parent) {
   auto options = std::make_shared<HealthOptions>();
   CLI::App* app = parent->add_subcommand(
       "health", "Whether the server is serving (exit code 0) or not (1)");
-  app->add_option("--service", options->service,
-                  "The service to ask about (default: the server as a whole)")
+  app->add_option(
+         "--service", options->service,
+         "groupmamba.v1.Classifier or a model (default: the server as a "
+         "whole)")
       ->type_name("NAME");
   AddConnectionOptions(app, &options->connection);
   AddDeadlineOption(app, &options->deadline_ms);

@@ -30,9 +30,13 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
   return models;
 }
 
-// "" stands for the whole server.
+// The names that stand for the whole server.
+std::vector<std::string> ServerNames() {
+  return {"", v1::Classifier::service_full_name()};
+}
+
 std::vector<std::string> HealthNames(const ModelRepository& models) {
-  std::vector<std::string> names = {""};
+  std::vector<std::string> names = ServerNames();
   for (const auto& model : models.models()) {
     names.push_back(model->folder().name);
   }
@@ -71,7 +75,7 @@ absl::Status Server::Load(const EngineFactory& factory) {
     model->metrics().SetReady(true);
     health_.Set(model->folder().name, true);
   }
-  health_.Set("", true);
+  for (const std::string& name : ServerNames()) health_.Set(name, true);
   return absl::OkStatus();
 }
 

@@ -235,6 +235,8 @@ TEST_F(ServerTest, UntilTheModelIsLoadedItListensAndSaysSo) {
   Start(Options(), nullptr);
   EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(Health("fake"), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Health("groupmamba.v1.Classifier"),
+            HealthCheckResponse::NOT_SERVING);
   v1::ClassifyResponse response;
   const grpc::Status status = Classify(PlainPicture(1), &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -257,6 +259,7 @@ TEST_F(ServerTest, HealthKnowsTheServerAndItsModels) {
   Start();
   EXPECT_EQ(Health(""), HealthCheckResponse::SERVING);
   EXPECT_EQ(Health("fake"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health("groupmamba.v1.Classifier"), HealthCheckResponse::SERVING);
   HealthCheckRequest request;
   request.set_service("other");
   HealthCheckResponse response;
