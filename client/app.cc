@@ -1,68 +1,61 @@
 #include "client/app.h"
 
 #include <algorithm>
+#include <istream>
 #include <memory>
+#include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
+#include "base/command_line.h"
 #include "client/command.h"
 
 namespace groupmamba::client {
 namespace {
 
-constexpr int kHelpColumn = 30;
-constexpr int kHelpWidth = 84;
+constexpr char kPrefix[] = "GROUPMAMBA_";
 
-// `text` broken at spaces into lines of at most `width` columns.
-std::string Wrapped(absl::string_view text, size_t width) {
-  std::string result;
-  size_t column = 0;
-  for (const absl::string_view word : absl::StrSplit(text, ' ')) {
-    const bool fits = column + 1 + word.size() <= width;
-    if (column > 0) result += fits ? ' ' : '\n';
-    column = column > 0 && fits ? column + 1 + word.size() : word.size();
-    absl::StrAppend(&result, word);
-  }
-  return result;
-}
+// Only the client's: a server's file or variable may be near, as in a container
+// whose health check this is.
+constexpr char kFileVariable[] = "GROUPMAMBA_CLIENT_CONFIG";
 
-// CLI11's, with wrapped descriptions, and without what would drown them: the
-// environment variable behind every option (the footer says once how they are
-// named) and the validators' own words (the descriptions give the ranges).
-class HelpFormatter : public CLI::Formatter {
+// A line at the top of the file is for every command that has such an option, a
+// line under [load] for that command alone; the latter wins.
+class CommandsFile : public SettingsFile {
  public:
-  HelpFormatter() { column_width(kHelpColumn); }
+  explicit CommandsFile(const CLI::App* app)
+      : SettingsFile(kPrefix), app_(app) {}
 
-  std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string type = option->get_type_name();
-    std::string text;
-    if (!option->get_positional() && option->get_type_size() > 0) {
-      absl::StrAppend(&text, " ", type.substr(0, type.find(':')));
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    std::vector<CLI::ConfigItem> of_sections, of_top;
+    for (CLI::ConfigItem& item : SettingsFile::from_config(in)) {
+      if (!item.parents.empty()) {
+        of_sections.push_back(std::move(item));
+      } else if (Assign(&item)) {
+        of_top.push_back(std::move(item));
+      }
     }
-    if (!option->get_default_str().empty()) {
-      absl::StrAppend(&text, " [", option->get_default_str(), "]");
-    }
-    if (option->get_expected_max() > 1) absl::StrAppend(&text, " ...");
-    return text;
+    // CLI11 takes the first value that it sees.
+    of_sections.insert(of_sections.end(), of_top.begin(), of_top.end());
+    return of_sections;
   }
 
-  std::string make_option_desc(const CLI::Option* option) const override {
-    return Wrapped(option->get_description(), kHelpWidth - kHelpColumn);
+ private:
+  // Makes a line of the top one of the command that runs. False: that command
+  // does without it. What no command has stays as it is, for CLI11 to refuse.
+  bool Assign(CLI::ConfigItem* item) const {
+    const auto has = [item](const CLI::App* command) {
+      return command->get_option_no_throw("--" + item->name) != nullptr;
+    };
+    for (const CLI::App* command : app_->get_subcommands()) {
+      if (!has(command)) continue;
+      item->parents = {command->get_name()};
+      return true;
+    }
+    const std::vector<const CLI::App*> all = app_->get_subcommands(nullptr);
+    return std::none_of(all.begin(), all.end(), has);
   }
+
+  const CLI::App* const app_;
 };
-
-// --top-k -> GROUPMAMBA_TOP_K, for every option that has a long name.
-void NameEnvironmentVariables(CLI::App* app) {
-  for (CLI::Option* option : app->get_options()) {
-    if (option->get_lnames().empty() || option == app->get_help_ptr()) continue;
-    option->envname(absl::StrCat(
-        "GROUPMAMBA_", absl::AsciiStrToUpper(absl::StrReplaceAll(
-                           option->get_lnames().front(), {{"-", "_"}}))));
-  }
-}
 
 }  // namespace
 
@@ -74,10 +67,14 @@ int RunClient(const std::vector<std::string>& args, const Io& io) {
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", "groupmamba-client " GROUPMAMBA_VERSION);
   app.require_subcommand(1);
+  app.fallthrough();  // --config may stand behind the command
+  AddSettingsFile(std::make_shared<CommandsFile>(&app), kFileVariable, &app);
   app.footer(
       "groupmamba-client COMMAND --help explains a command, with examples.\n"
-      "Every option can be given as an environment variable too: "
-      "GROUPMAMBA_TARGET for --target;\na flag wins.\n"
+      "Every option can be given as an environment variable too, "
+      "GROUPMAMBA_TOP_K for --top-k,\nor in the file: top-k = 3 at its top for "
+      "every command that has the option, under\n[classify] for that one. A "
+      "flag wins over a variable, a variable over the file.\n"
       "\n"
       "Exit codes: 0 all well; 1 some picture or call failed; 2 wrong usage; "
       "4 the server\ncannot be reached.");
@@ -85,14 +82,16 @@ int RunClient(const std::vector<std::string>& args, const Io& io) {
                               AddLoad(&app),     AddModels(&app),
                               AddMetadata(&app), AddHealth(&app)};
   for (const Command& command : commands) {
-    NameEnvironmentVariables(command.app);
+    NameEnvironmentVariables(kPrefix, command.app);
   }
   // CLI11 takes the arguments last one first, and throws; nothing else here
   // does.
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error, *io.out, *io.err) == 0 ? kExitOk : kExitWrongUsage;
+    if (error.get_exit_code() == 0) return app.exit(error, *io.out, *io.err);
+    return Fail(io, kExitWrongUsage,
+                DescribeUsageError(error) + "\nTry --help.");
   }
   const auto chosen = std::find_if(
       std::begin(commands), std::end(commands),

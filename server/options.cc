@@ -1,43 +1,21 @@
 #include "server/options.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <utility>
 
-#include "CLI/CLI.hpp"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "base/command_line.h"
 
 namespace groupmamba {
 namespace {
 
 constexpr double kMebi = 1 << 20;
 
-std::string EnvironmentName(const std::string& option) {
-  return absl::StrCat("GROUPMAMBA_", absl::AsciiStrToUpper(absl::StrReplaceAll(
-                                         option, {{"-", "_"}})));
-}
-
-// CLI11 lets a file override the environment; we want it the other way round,
-// so the file's lines for which there is a variable are left out.
-class EnvironmentFirst : public CLI::ConfigTOML {
- public:
-  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
-    std::vector<CLI::ConfigItem> items = CLI::ConfigTOML::from_config(in);
-    items.erase(
-        std::remove_if(items.begin(), items.end(),
-                       [](const CLI::ConfigItem& item) {
-                         return std::getenv(EnvironmentName(item.name).c_str());
-                       }),
-        items.end());
-    return items;
-  }
-};
+constexpr char kPrefix[] = "GROUPMAMBA_";
 
 // HOST:PORT, as far as it can be told without listening.
 std::string CheckAddress(const std::string& text) {
@@ -62,6 +40,12 @@ std::string CheckDevice(const std::string& text) {
   return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
 }
 
+// Without an exponent.
+std::string Plain(double number) {
+  const auto whole = static_cast<int64_t>(number);
+  return whole == number ? absl::StrCat(whole) : absl::StrCat(number);
+}
+
 LogLevel LogLevelOf(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
   if (name == "warning") return LogLevel::kWarning;
@@ -84,13 +68,13 @@ class Flags {
                    const std::string& help) {
     return app_.add_option("--" + name, *value, help)
         ->group(group)
-        ->envname(EnvironmentName(name))
         ->capture_default_str();
   }
   template <typename T>
   void AddNumber(const std::string& group, const std::string& name, T* value,
                  double low, double high, const std::string& help) {
-    Add(group, name, value, help)
+    Add(group, name, value,
+        absl::StrCat(help, "; ", Plain(low), " to ", Plain(high)))
         ->check(CLI::Range(static_cast<T>(low), static_cast<T>(high)));
   }
 
@@ -119,15 +103,17 @@ Flags::Flags(Settings* settings)
     : settings_(settings),
       app_(
           "Classifies pictures over gRPC with a GroupMamba model.\n"
-          "Each setting is a flag, an environment variable, or a line "
-          "`name = value` in the\nTOML file given by --config; the earlier "
-          "wins. MB means 2^20 bytes.",
+          "Each setting is a flag (--max-batch 16), an environment variable "
+          "(GROUPMAMBA_MAX_BATCH=16)\nor a line of the TOML file that --config "
+          "names (max-batch = 16); the earlier wins.",
           "groupmamba-server") {
+  app_.formatter(std::make_shared<HelpFormatter>());
   AddModelFlags();
   AddListenFlags();
   AddBatchFlags();
   AddLimitFlags();
   AddOtherFlags();
+  NameEnvironmentVariables(kPrefix, &app_);
 }
 
 void Flags::AddModelFlags() {
@@ -142,7 +128,7 @@ void Flags::AddModelFlags() {
       "auto, cpu, cuda or cuda:N; auto: the first GPU, or the processor")
       ->check(CheckDevice);
   Add(group, "precision", &settings_->engine.precision,
-      "Storage and matrix products")
+      "Of storage and matrix products: auto, fp32 or bf16")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
   AddNumber(group, "instances", &settings_->server.instances, 1, 64,
             "Instances of each model, each with a thread of its own");
@@ -150,20 +136,19 @@ void Flags::AddModelFlags() {
             "Threads of one instance on a processor; 0: all cores");
   Add(group, "engine", &engine_,
       "torch, or fake:MS: no model, every batch takes MS milliseconds (for "
-      "load "
-      "tests)");
+      "load tests)");
 }
 
 void Flags::AddListenFlags() {
   const std::string group = "Listening";
   Add(group, "listen", &settings_->server.transport.listen,
-      "Where gRPC listens; port 0: any free one")
+      "Where gRPC listens, HOST:PORT; port 0: any free one")
       ->check(CheckAddress)
-      ->type_name("ADDR:PORT");
+      ->type_name("ADDRESS");
   Add(group, "metrics", &settings_->server.metrics_listen,
-      "Where /metrics listens; port 0: any free one")
+      "Where /metrics listens, HOST:PORT; port 0: any free one")
       ->check(CheckAddress)
-      ->type_name("ADDR:PORT");
+      ->type_name("ADDRESS");
 }
 
 void Flags::AddBatchFlags() {
@@ -185,9 +170,9 @@ void Flags::AddBatchFlags() {
 void Flags::AddLimitFlags() {
   const std::string group = "Limits";
   AddNumber(group, "max-message-mb", &max_message_mb_, 0.001, 1024,
-            "Largest message, in MB");
+            "Largest message, in MB of 2^20 bytes");
   AddNumber(group, "max-picture-mb", &max_picture_mb_, 0.001, 1024,
-            "Largest encoded picture, in MB");
+            "Largest encoded picture, in MB of 2^20 bytes");
   AddNumber(group, "max-pixels", &settings_->server.pipeline.decode.max_pixels,
             1, 1e9, "Most pixels of a picture");
   AddNumber(group, "default-deadline-ms", &default_deadline_ms_, 1, 3.6e6,
@@ -200,20 +185,16 @@ void Flags::AddOtherFlags() {
   const std::string group = "Running";
   AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
             "After SIGTERM, how long to wait for answers to what was accepted");
-  Add(group, "log-format", &log_format_, "Of diagnostics on standard error")
+  Add(group, "log-format", &log_format_,
+      "Of diagnostics on standard error: text or json")
       ->check(CLI::IsMember({"text", "json"}));
-  Add(group, "log-level", &log_level_, "The least important that is written")
+  Add(group, "log-level", &log_level_,
+      "The least important that is written: debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 
-  // A variable counts for --config too; a file that is named must be there.
-  const char* file = std::getenv("GROUPMAMBA_CONFIG");
-  app_.config_formatter(std::make_shared<EnvironmentFirst>());
-  app_.set_config("--config", file == nullptr ? "" : file,
-                  "TOML file with settings (Env:GROUPMAMBA_CONFIG)",
-                  file != nullptr)
-      ->group(group)
-      ->type_name("FILE");
-  app_.allow_config_extras(false);
+  AddSettingsFile(std::make_shared<SettingsFile>(kPrefix), "GROUPMAMBA_CONFIG",
+                  &app_)
+      ->group(group);
   app_.set_version_flag("--version", GM_VERSION)->group(group);
   app_.set_help_flag("--help,-h", "Print this")->group(group);
 }
@@ -229,13 +210,8 @@ absl::Status Flags::Parse(std::vector<std::string> arguments) {
   } catch (const CLI::CallForVersion& version) {
     settings_->text_to_print = absl::StrCat(version.what(), "\n");
     return absl::OkStatus();
-  } catch (const CLI::ConfigError& error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--config: unknown or unreadable line: ", error.what()));
-  } catch (const CLI::FileError& error) {
-    return absl::InvalidArgumentError(absl::StrCat("--config: ", error.what()));
-  } catch (const CLI::Error& error) {
-    return absl::InvalidArgumentError(error.what());
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(DescribeUsageError(error));
   }
   return Take();
 }

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "ATen/Parallel.h"
-#include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "base/command_line.h"
 #include "base/status_macros.h"
 #include "model/training/fashion.h"
 #include "model/training/pictures.h"
@@ -31,7 +31,8 @@ paper's objective, and writes a model folder that groupmamba-server can serve.
 
 It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the same
 command goes on from there, to the same bits as without the stop. Every flag can
-also stand in a file, one `name = value` a line (--config).
+also be a variable, GROUPMAMBA_TRAIN_BATCH for --batch, or a line `name = value` of
+the file that --config names; the earlier in that list wins.
 
 Exit codes: 0 trained; 1 failed; 2 wrong usage; 3 stopped, to be gone on with.)";
 
@@ -78,12 +79,15 @@ int Report(const absl::Status& status) {
 int Main(int argc, char** argv) {
   TrainSettings settings;
   CLI::App app(kAbout, "groupmamba-train");
-  app.set_config("--config", "", "File of settings");
+  app.formatter(std::make_shared<HelpFormatter>());
   AddFlags(&app, &settings);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::fprintf(stderr, "groupmamba-train: %s\nTry --help.\n",
+                 DescribeUsageError(error).c_str());
+    return kUsage;
   }
   if (absl::Status status = CheckSettings(settings); !status.ok()) {
     std::fprintf(stderr, "groupmamba-train: %s\n",

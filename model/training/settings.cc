@@ -1,13 +1,11 @@
 #include "model/training/settings.h"
 
 #include <cmath>
+#include <memory>
 
-#include "CLI/CLI.hpp"
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "base/command_line.h"
 #include "base/status_macros.h"
 #include "nlohmann/json.hpp"
 
@@ -17,6 +15,8 @@ namespace {
 // Of the training pictures, measured once; the three channels are equal.
 constexpr float kMean = 0.286f;
 constexpr float kStd = 0.353f;
+
+constexpr char kPrefix[] = "GROUPMAMBA_TRAIN_";
 
 absl::Status Require(bool holds, absl::string_view flag,
                      absl::string_view rule) {
@@ -169,15 +169,9 @@ void AddFlags(CLI::App* app, TrainSettings* settings) {
   AddRecipeFlags(app, settings);
   AddLossFlags(app, settings);
   AddPictureFlags(app, settings);
-  // Each can also come from the environment: GROUPMAMBA_TRAIN_BATCH and so on.
-  for (CLI::Option* option : app->get_options()) {
-    const std::string name = option->get_name(/*positional=*/false);
-    if (absl::StartsWith(name, "--") && name != "--help") {
-      option->envname("GROUPMAMBA_TRAIN_" +
-                      absl::StrReplaceAll(absl::AsciiStrToUpper(name.substr(2)),
-                                          {{"-", "_"}}));
-    }
-  }
+  NameEnvironmentVariables(kPrefix, app);
+  AddSettingsFile(std::make_shared<SettingsFile>(kPrefix),
+                  "GROUPMAMBA_TRAIN_CONFIG", app);
 }
 
 absl::Status CheckSettings(const TrainSettings& s) {

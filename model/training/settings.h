@@ -56,9 +56,9 @@ struct TrainSettings {
   int threads = 2;
 };
 
-// Adds one flag for each setting, with its meaning, range and default; each
-// also has an environment variable, GROUPMAMBA_TRAIN_<FLAG>, which the flag
-// overrides.
+// Adds one flag for each setting, with its meaning, range and default. A
+// setting can also be an environment variable, GROUPMAMBA_TRAIN_<FLAG>, or a
+// line of the file that --config names; the earlier in that list wins.
 void AddFlags(CLI::App* app, TrainSettings* settings);
 
 // INVALID_ARGUMENT names the setting that is out of range.

@@ -86,6 +86,20 @@ TEST(UsageTest, AWrongArgumentIsNamedAndExitsWithTwo) {
   }
   EXPECT_THAT(RunCommand({"classify", "--top-k", "0", "a.png"}).err,
               HasSubstr("--top-k"));
+  EXPECT_THAT(RunCommand({"health", "--config", "/no/such/file"}).err,
+              HasSubstr("--config"));
+}
+
+TEST(UsageTest, ALineOfTheFileThatNoCommandKnowsIsNamed) {
+  const testing::TempDir folder;
+  for (const char* line : {"tarjet = \"x\"", "[health]\ntarjet = \"x\"",
+                           "[heal]\ntarget = \"x\"", "tarjet"}) {
+    const CommandResult result =
+        RunCommand({"health", "--config", folder.Write("client.toml", line)});
+    EXPECT_EQ(result.code, kExitWrongUsage) << line;
+    EXPECT_THAT(result.err, HasSubstr("--config")) << line;
+    EXPECT_THAT(result.err, HasSubstr("tar")) << line;
+  }
 }
 
 TEST(UsageTest, HelpOfEveryCommandTeachesByExample) {
@@ -105,6 +119,34 @@ TEST_F(CommandsTest, AnOptionCanComeFromTheEnvironmentAndAFlagWins) {
   EXPECT_EQ(RunCommand({"health", "--target", "127.0.0.1:1"}).code,
             kExitUnreachable);
   unsetenv("GROUPMAMBA_TARGET");
+}
+
+TEST_F(CommandsTest, AnOptionCanComeFromAFileWhichFlagsAndVariablesOverride) {
+  const std::string file = folder_.Write(
+      "client.toml", "target = \"" + server_.address() + "\"\n# a comment\n");
+  EXPECT_EQ(RunCommand({"--config", file, "health"}).code, kExitOk);
+  EXPECT_EQ(RunCommand({"health", "--config", file}).code, kExitOk);
+  EXPECT_EQ(
+      RunCommand({"health", "--config", file, "--target", "127.0.0.1:1"}).code,
+      kExitUnreachable);
+  ASSERT_EQ(setenv("GROUPMAMBA_TARGET", "127.0.0.1:1", 1), 0);
+  EXPECT_EQ(RunCommand({"health", "--config", file}).code, kExitUnreachable);
+  unsetenv("GROUPMAMBA_TARGET");
+  ASSERT_EQ(setenv("GROUPMAMBA_CLIENT_CONFIG", file.c_str(), 1), 0);
+  EXPECT_EQ(RunCommand({"health"}).code, kExitOk);
+  unsetenv("GROUPMAMBA_CLIENT_CONFIG");
+}
+
+TEST_F(CommandsTest, ASectionOfTheFileIsForItsCommandAndWinsOverTheTop) {
+  const std::string file =
+      folder_.Write("client.toml",
+                    "model = \"stub\"\ntop-k = 2\ndeadline-ms = 20000\n"
+                    "[metadata]\nmodel = \"other\"\njson = true\n");
+  const CommandResult metadata = Run({"metadata", "--config", file});
+  EXPECT_THAT(metadata.err, HasSubstr("NOT_FOUND: no such model"));
+  const CommandResult models = Run({"models", "--config", file});
+  EXPECT_EQ(models.code, kExitOk) << models.err;
+  EXPECT_THAT(models.out, HasSubstr("MODEL")) << "--json is metadata's";
 }
 
 }  // namespace

@@ -198,7 +198,7 @@ TEST(OptionsTest, HelpNamesEverySettingWithItsVariableAndDefault) {
   const auto settings = ParseSettings({"--help"});
   ASSERT_TRUE(settings.ok());
   for (const char* text :
-       {"--models", "--max-batch", "GROUPMAMBA_MAX_BATCH", "=8", "1 - 256",
+       {"--models", "--max-batch INT [8]", "GROUPMAMBA_MAX_BATCH", "1 to 256",
         "--config", "GROUPMAMBA_CONFIG", "Batching:", "Limits:"}) {
     EXPECT_THAT(settings->text_to_print, HasSubstr(text));
   }

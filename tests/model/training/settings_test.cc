@@ -19,7 +19,6 @@ using ::testing::HasSubstr;
 TrainSettings Parse(std::vector<std::string> arguments) {
   TrainSettings settings;
   CLI::App app;
-  app.set_config("--config");
   AddFlags(&app, &settings);
   std::reverse(arguments.begin(), arguments.end());
   app.parse(arguments);
@@ -58,6 +57,9 @@ TEST(TrainSettings, TheEnvironmentSetsThemAndAFlagWins) {
   EXPECT_EQ(Parse({"--out", "x"}).label_smoothing, 0.2);
   EXPECT_EQ(Parse({"--out", "x", "--label-smoothing", "0.3"}).label_smoothing,
             0.3);
+  const testing::TempDir dir;
+  const std::string file = dir.Write("train.conf", "label-smoothing = 0.1\n");
+  EXPECT_EQ(Parse({"--out", "x", "--config", file}).label_smoothing, 0.2);
   unsetenv("GROUPMAMBA_TRAIN_LABEL_SMOOTHING");
 }
 
