@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "kernels/channel_blocks.h"
 #include "kernels/scan_variant.h"
 #include "kernels/simd_math.h"
 
@@ -156,30 +157,6 @@ class ScanBlock {
   Vec a_[kVectors];
   Vec bias_[kVectors];
 };
-
-// Calls visit.operator()<kVectors, kPart>(channel, part) for blocks that cover
-// the channels, the widest first; kMaxVectors is 1, 2 or 4.
-template <class Simd, int kMaxVectors, class Visitor>
-void ForEachBlock(int64_t channels, Visitor visit) {
-  constexpr int kLanes = Simd::kLanes;
-  int64_t channel = 0;
-  while (channel < channels) {
-    const int64_t left = channels - channel;
-    if (kMaxVectors >= 4 && left >= 4 * kLanes) {
-      visit.template operator()<4, false>(channel, 0);
-      channel += 4 * kLanes;
-    } else if (kMaxVectors >= 2 && left >= 2 * kLanes) {
-      visit.template operator()<2, false>(channel, 0);
-      channel += 2 * kLanes;
-    } else if (left >= kLanes) {
-      visit.template operator()<1, false>(channel, 0);
-      channel += kLanes;
-    } else {
-      visit.template operator()<1, true>(channel, static_cast<int>(left));
-      channel = channels;
-    }
-  }
-}
 
 }  // namespace groupmamba::kernels
 

@@ -17,10 +17,16 @@ struct SimdAvx2 {
   static Vec Load(const float* from) { return _mm256_loadu_ps(from); }
   static void Store(float* to, Vec x) { _mm256_storeu_ps(to, x); }
 
-  static Vec LoadPart(const float* from, int count) {
+  // All ones in the first `count` lanes.
+  static __m256i Mask(int count) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    return _mm256_maskload_ps(
-        from, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lane);
+  }
+  static Vec LoadPart(const float* from, int count) {
+    return _mm256_maskload_ps(from, Mask(count));
+  }
+  static Vec FirstLanes(Vec x, int count) {
+    return _mm256_and_ps(x, _mm256_castsi256_ps(Mask(count)));
   }
   // By halves: AMD's masked store takes twelve cycles and more.
   static void StorePart(float* to, Vec x, int count) {

@@ -19,14 +19,18 @@ struct SimdAvx512 {
   static Vec Load(const float* from) { return _mm512_loadu_ps(from); }
   static void Store(float* to, Vec x) { _mm512_storeu_ps(to, x); }
 
-  static __mmask16 FirstLanes(int count) {
+  static __mmask16 Mask(int count) {
     return static_cast<__mmask16>((uint32_t{1} << count) - 1);
   }
   static Vec LoadPart(const float* from, int count) {
-    return _mm512_maskz_loadu_ps(FirstLanes(count), from);
+    return _mm512_maskz_loadu_ps(Mask(count), from);
   }
   static void StorePart(float* to, Vec x, int count) {
-    _mm512_mask_storeu_ps(to, FirstLanes(count), x);
+    _mm512_mask_storeu_ps(to, Mask(count), x);
+  }
+
+  static Vec FirstLanes(Vec x, int count) {
+    return _mm512_maskz_mov_ps(Mask(count), x);
   }
 
   static Vec MulAdd(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }

@@ -33,6 +33,12 @@ struct SimdPortable {
     for (int i = 0; i < count; ++i) to[i] = x[i];
   }
 
+  // x in the first `count` lanes, 0 in the others.
+  static Vec FirstLanes(Vec x, int count) {
+    for (int i = count; i < kLanes; ++i) x[i] = 0;
+    return x;
+  }
+
   // a * b + c; here with two roundings.
   static Vec MulAdd(Vec a, Vec b, Vec c) { return a * b + c; }
 
