@@ -192,7 +192,7 @@ void CudaExecutor::ExplainStandstill() {
   }
 }
 
-void CudaExecutor::Fail(int thread, const std::string& what) {
+void CudaExecutor::Fail(int thread, const char* what) {
   failure_ = absl::StrCat("block ", block_, ", thread ", thread, ": ", what);
   for (;;) threads_[thread].fibre->Yield();
 }
@@ -266,8 +266,7 @@ void CudaExecutor::CheckGlobal(int thread, const void* at, size_t bytes,
 
 void CudaExecutor::CheckShared(int thread, int offset, int bytes, bool store) {
   if (offset < 0 || offset + bytes > shape_.shared_bytes) {
-    Fail(thread, absl::StrCat("shared access at ", offset, " overruns ",
-                              shape_.shared_bytes, " bytes"));
+    Fail(thread, "shared access overruns");
   }
   if (offset % bytes != 0) Fail(thread, "misaligned shared access");
   const uint32_t now = threads_[thread].epoch;

@@ -178,8 +178,9 @@ class CudaExecutor {
   void ExplainStandstill();
   std::vector<int> MakeOrder(int count) const;
 
-  // Ends the launch; does not return to the fibre.
-  [[noreturn]] void Fail(int thread, const std::string& what);
+  // Ends the launch; does not return to the fibre, whose stack is given up:
+  // what lies on it is not destroyed.
+  [[noreturn]] void Fail(int thread, const char* what);
   void Suspend(int thread, Wait wait);
   void AtBarrier(int thread, int id);
   float Shuffle(int thread, float value, int mask);
