@@ -1,128 +1,219 @@
-// model_bench [MODEL_FOLDER [THREADS]]: pictures a second of the engine, as the
-// server calls it, for batches of 1 and 8. The folder is one version of a
-// model; without an argument, what `./dev make-model tiny` writes. THREADS 0:
-// all cores.
+// How fast the engine is, and how near to the machine's limit.
 //
-// The figure is the median of the rounds; beside it the best round and the
-// processor time, which say what the code can do on a machine with other work.
-
-#include <sys/resource.h>
+// For every model, batch size and number of threads: pictures a second of the
+// engine as the server calls it, the rate of arithmetic that this is (at the
+// models' fixed count of operations), the best rate at which this machine
+// multiplies matrices on as many threads, and the ratio of the two. All are
+// measured in turns, round by round, so that a busy minute hits all alike; a
+// figure is the median of the rounds.
+//
+// The engines: "native", our kernels; "torch", the same network of LibTorch's
+// operators, to compare with.
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
+#include <functional>
 #include <iostream>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "bench/matmul_limit.h"
+#include "bench/provenance.h"
 #include "model/engine.h"
+#include "nlohmann/json.hpp"
 
-namespace groupmamba {
+namespace groupmamba::bench {
 namespace {
 
-constexpr int kRounds = 15;
-constexpr absl::Duration kLimit = absl::Seconds(30);  // of a batch size
+struct Options {
+  std::string models = "build/models";
+  std::vector<std::string> variants = {"tiny"};
+  std::vector<int> batches = {1, 8};
+  std::vector<int> threads = {1, 2};
+  std::vector<std::string> engines = {"native", "torch"};
+  int rounds = 7;
+  bool json = false;
+};
 
-std::string ProcessorName() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (absl::StartsWith(line, "model name")) {
-      return line.substr(line.find(':') + 2);
+// Operations a picture of 224 pixels, a multiplication and an addition counted
+// as two: the models' own count, whatever an engine computes.
+double FlopsOf(const std::string& variant) {
+  static const std::map<std::string, double> flops = {
+      {"tiny", 9.30e9}, {"small", 14.41e9}, {"base", 28.13e9}};
+  const auto found = flops.find(variant);
+  return found == flops.end() ? 0 : found->second;
+}
+
+double SecondsOf(const std::function<void()>& run) {
+  const absl::Time start = absl::Now();
+  run();
+  return absl::ToDoubleSeconds(absl::Now() - start);
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// One line of the result.
+struct Row {
+  std::string variant;
+  std::string engine;
+  int batch;
+  std::vector<double> seconds;  // by round
+};
+
+// The engine of a row, with a batch of noise.
+class Candidate {
+ public:
+  static absl::StatusOr<Candidate> Load(const Options& options,
+                                        const std::string& variant,
+                                        const std::string& engine,
+                                        int threads) {
+    GM_ASSIGN_OR_RETURN(const ModelFolder model,
+                        ReadModelFolder(options.models + "/" + variant + "/1"));
+    GM_ASSIGN_OR_RETURN(
+        std::unique_ptr<Engine> loaded,
+        LoadEngine(model,
+                   {.implementation = engine == "torch"
+                                          ? EngineImplementation::kTorch
+                                          : EngineImplementation::kNative,
+                    .threads = threads}));
+    return Candidate(model.config, std::move(loaded));
+  }
+
+  absl::Status Run(int batch) {
+    std::vector<const uint8_t*> images(batch);
+    for (int i = 0; i < batch; ++i) images[i] = pixels_.data() + i * 3;
+    std::vector<float> logits(size_t{1} * batch * classes_);
+    return engine_->Infer(images, absl::MakeSpan(logits));
+  }
+
+ private:
+  static constexpr int kMaxBatch = 256;
+
+  Candidate(const ModelConfig& config, std::unique_ptr<Engine> engine)
+      : classes_(config.classes),
+        pixels_(size_t{3} * config.input.crop * config.input.crop +
+                3 * kMaxBatch),
+        engine_(std::move(engine)) {
+    std::mt19937 random(1);
+    for (uint8_t& pixel : pixels_) pixel = random();
+  }
+
+  int classes_;
+  std::vector<uint8_t> pixels_;
+  std::unique_ptr<Engine> engine_;
+};
+
+// All rows of one variant and number of threads, and the limit beside them.
+absl::Status Measure(const Options& options, const std::string& variant,
+                     int threads, nlohmann::json* results) {
+  std::vector<MatmulContender> products = MatmulContenders(threads);
+  std::vector<std::vector<double>> product_seconds(products.size());
+  std::vector<Row> rows;
+  std::vector<Candidate> candidates;  // one an engine
+  for (const std::string& engine : options.engines) {
+    GM_ASSIGN_OR_RETURN(Candidate candidate,
+                        Candidate::Load(options, variant, engine, threads));
+    candidates.push_back(std::move(candidate));
+    for (const int batch : options.batches) {
+      rows.push_back({variant, engine, batch, {}});
     }
   }
-  return "unknown processor";
-}
-
-// What the process has used so far.
-struct Usage {
-  double cpu_seconds = 0;
-  int64_t page_faults = 0;
-};
-
-Usage UsageSoFar() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return time.tv_sec + 1e-6 * time.tv_usec;
-  };
-  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_minflt};
-}
-
-struct Rounds {
-  std::vector<double> seconds;  // of each, ascending
-  Usage usage;                  // of all together
-};
-
-// The first two calls, which warm memory and caches up, are not counted.
-absl::StatusOr<Rounds> Measure(Engine& engine, const ModelConfig& config,
-                               int batch) {
-  std::vector<uint8_t> pixels(size_t{3} * config.input.crop *
-                              config.input.crop);
-  std::mt19937 random(1);
-  for (uint8_t& pixel : pixels) pixel = random();
-  const std::vector<const uint8_t*> images(batch, pixels.data());
-  std::vector<float> logits(size_t{1} * batch * config.classes);
-  for (int i = 0; i < 2; ++i) {
-    GM_RETURN_IF_ERROR(engine.Infer(images, absl::MakeSpan(logits)));
+  // Round -1 warms up and is not counted.
+  for (int round = -1; round < options.rounds; ++round) {
+    for (size_t i = 0; i < products.size(); ++i) {
+      const double seconds = SecondsOf(products[i].run);
+      if (round >= 0) product_seconds[i].push_back(seconds);
+    }
+    for (size_t i = 0; i < rows.size(); ++i) {
+      absl::Status status;
+      const double seconds = SecondsOf([&] {
+        status = candidates[i / options.batches.size()].Run(rows[i].batch);
+      });
+      GM_RETURN_IF_ERROR(status);
+      if (round >= 0) rows[i].seconds.push_back(seconds);
+    }
   }
-  Rounds rounds;
-  std::vector<double>& seconds = rounds.seconds;
-  const Usage before = UsageSoFar();
-  const absl::Time end = absl::Now() + kLimit;
-  while (seconds.size() < kRounds && (seconds.empty() || absl::Now() < end)) {
-    const absl::Time start = absl::Now();
-    GM_RETURN_IF_ERROR(engine.Infer(images, absl::MakeSpan(logits)));
-    seconds.push_back(absl::ToDoubleSeconds(absl::Now() - start));
+  double gemm = 0;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const double rate = products[i].flops / Median(product_seconds[i]) / 1e9;
+    std::fprintf(stderr, "%d threads: %s: %.0f GFLOP/s\n", threads,
+                 products[i].name.c_str(), rate);
+    gemm = std::max(gemm, rate);
   }
-  const Usage after = UsageSoFar();
-  rounds.usage = {after.cpu_seconds - before.cpu_seconds,
-                  after.page_faults - before.page_faults};
-  std::sort(seconds.begin(), seconds.end());
-  return rounds;
+  for (const Row& row : rows) {
+    const double rate = row.batch / Median(row.seconds);
+    const double gflops = rate * FlopsOf(variant) / 1e9;
+    results->push_back({{"variant", variant},
+                        {"engine", row.engine},
+                        {"precision", "fp32"},
+                        {"batch", row.batch},
+                        {"threads", threads},
+                        {"images_per_s", rate},
+                        {"gflops", gflops},
+                        {"gemm_gflops", gemm},
+                        {"ratio", gflops / gemm}});
+    std::fprintf(stderr,
+                 "%-6s %-7s batch %3d, %d threads: %7.2f images/s, %5.1f"
+                 " GFLOP/s, %.2f of the product's\n",
+                 variant.c_str(), row.engine.c_str(), row.batch, threads, rate,
+                 gflops, gflops / gemm);
+  }
+  return absl::OkStatus();
 }
 
-absl::Status Run(const std::string& folder, int threads) {
-  GM_ASSIGN_OR_RETURN(const ModelFolder model, ReadModelFolder(folder));
-  GM_ASSIGN_OR_RETURN(const std::unique_ptr<Engine> engine,
-                      LoadEngine(model, {.threads = threads}));
-  std::printf("%s; %u cores; model %s, %s, %d threads (0: all)\n",
-              ProcessorName().c_str(), std::thread::hardware_concurrency(),
-              model.name.c_str(), engine->precision().c_str(), threads);
-  std::printf("%6s %10s %10s %12s %14s %14s\n", "batch", "images/s", "best",
-              "ms a batch", "cpu ms/image", "faults a batch");
-  for (const int batch : {1, 8}) {
-    GM_ASSIGN_OR_RETURN(const Rounds rounds,
-                        Measure(*engine, model.config, batch));
-    const size_t count = rounds.seconds.size();
-    const double median = rounds.seconds[count / 2];
-    std::printf("%6d %10.2f %10.2f %12.1f %14.1f %14.0f\n", batch,
-                batch / median, batch / rounds.seconds.front(), 1e3 * median,
-                1e3 * rounds.usage.cpu_seconds / (count * batch),
-                1.0 * rounds.usage.page_faults / count);
+absl::Status Run(const Options& options) {
+  std::fprintf(stderr, "%s\n", Provenance().c_str());
+  nlohmann::json results = nlohmann::json::array();
+  for (const std::string& variant : options.variants) {
+    for (const int threads : options.threads) {
+      GM_RETURN_IF_ERROR(Measure(options, variant, threads, &results));
+    }
+  }
+  if (options.json) {
+    std::cout << nlohmann::json{{"machine", Provenance()}, {"results", results}}
+                     .dump(2)
+              << "\n";
   }
   return absl::OkStatus();
 }
 
 }  // namespace
-}  // namespace groupmamba
+}  // namespace groupmamba::bench
 
 int main(int argc, char** argv) {
-  const std::string folder = argc > 1 ? argv[1] : "build/models/tiny/1";
-  int threads = 0;
-  if (argc > 3 || (argc > 2 && !absl::SimpleAtoi(argv[2], &threads))) {
-    std::fprintf(stderr, "usage: model_bench [MODEL_FOLDER [THREADS]]\n");
-    return 2;
-  }
+  groupmamba::bench::Options options;
+  CLI::App app(
+      "Pictures a second of the engine, beside the machine's best matrix "
+      "product.\nThe models are what `./dev make-model VARIANT` writes.");
+  const auto add = [&](const char* name, auto* value, const char* help) {
+    app.add_option(name, *value, help)->delimiter(',')->capture_default_str();
+  };
+  add("--variants", &options.variants, "tiny,small,base");
+  add("--batches", &options.batches, "Pictures a call, up to 256");
+  add("--threads", &options.threads, "Threads of the engine");
+  add("--engines", &options.engines, "native,torch");
+  app.add_option("--models", options.models, "Folder of models")
+      ->capture_default_str();
+  app.add_option("--rounds", options.rounds, "Rounds; the median counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "Print results as JSON");
+  CLI11_PARSE(app, argc, argv);
   absl::Status status;
   // A thread of its own, as an instance has in the server.
-  std::thread([&] { status = groupmamba::Run(folder, threads); }).join();
+  std::thread([&] { status = groupmamba::bench::Run(options); }).join();
   if (status.ok()) return 0;
   std::cerr << "model_bench: " << status.message() << "\n";
   return 1;

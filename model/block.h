@@ -3,32 +3,13 @@
 #ifndef GROUPMAMBA_MODEL_BLOCK_H_
 #define GROUPMAMBA_MODEL_BLOCK_H_
 
-#include <array>
 #include <memory>
 
 #include "ATen/core/Tensor.h"
-#include "kernels/selective_scan.h"
-#include "model/config.h"
+#include "model/block_spec.h"
 #include "model/layers.h"
 
 namespace groupmamba {
-
-// What the two forms fix and no configuration changes. Written down as data so
-// that tests can alter it and see the goldens notice.
-struct BlockSpec {
-  // Of the groups, in the order of the channels.
-  std::array<kernels::Direction, kGroups> directions = {};
-  // Of the norms that stand before or after a branch, and of those between
-  // stages.
-  double branch_norm_epsilon = 1e-6;
-  // Of the norm inside the released code's layer.
-  double layer_norm_epsilon = 1e-5;
-  // Whether the released code's layer applies its norm once more before it
-  // projects.
-  bool norm_before_projection = true;
-};
-
-BlockSpec SpecOf(BlockForm form);
 
 class Block {
  public:

@@ -18,7 +18,7 @@ namespace groupmamba {
 // One instance of a model on one device.
 //
 // Thread-safety: one call at a time; the instance's own thread makes them all
-// (OpenMP's pool belongs to the thread that calls).
+// (LibTorch's pool of threads belongs to the thread that calls).
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -37,7 +37,14 @@ class Engine {
   virtual std::string precision() const = 0;
 };
 
+enum class EngineImplementation {
+  kNative,  // our kernels
+  kTorch,   // LibTorch's operators, as a reference; slower
+};
+
 struct EngineOptions {
+  EngineImplementation implementation = EngineImplementation::kNative;
+
   // "auto", "cpu", "cuda", "cuda:N". auto: the first GPU, or the processor.
   std::string device = "auto";
 

@@ -16,8 +16,6 @@
 namespace groupmamba {
 namespace {
 
-using kernels::Direction;
-
 // Every parameter and buffer is there, in fp32 and with its shape.
 absl::Status CheckTensors(const ModelConfig& config, const TensorMap& tensors) {
   for (const ParameterSpec& spec : ListParameters(config)) {
@@ -135,18 +133,6 @@ HeadLogits GroupMamba::Forward(const at::Tensor& x,
 }
 
 }  // namespace
-
-BlockSpec SpecOf(BlockForm form) {
-  BlockSpec spec;
-  if (form == BlockForm::kReleased) {
-    spec.directions = {Direction::kLeftRight, Direction::kTopBottom,
-                       Direction::kRightLeft, Direction::kBottomTop};
-  } else {
-    spec.directions = {Direction::kLeftRight, Direction::kRightLeft,
-                       Direction::kTopBottom, Direction::kBottomTop};
-  }
-  return spec;
-}
 
 at::Tensor HeadLogits::Mean() const {
   return distillation.defined() ? (head + distillation) / 2 : head;

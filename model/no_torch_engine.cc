@@ -1,13 +1,14 @@
-// What LoadEngine is in a build without LibTorch (the sanitizers').
+// What LoadTorchEngine is in a build without LibTorch (the sanitizers').
 
 #include "absl/status/status.h"
-#include "model/engine.h"
+#include "model/torch_engine.h"
 
 namespace groupmamba {
 
-absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
-    const ModelFolder& model, const EngineOptions& options) {
-  return absl::UnavailableError("built without LibTorch: no model can run");
+absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(
+    const ModelFolder& model, int threads) {
+  return absl::UnavailableError(
+      "this build has no LibTorch; use the native engine");
 }
 
 }  // namespace groupmamba

@@ -1,6 +1,8 @@
 // The engine over LibTorch. The only file that catches LibTorch's exceptions;
 // what they say goes to the log, never into a status.
 
+#include "model/torch_engine.h"
+
 #include <malloc.h>
 
 #include <algorithm>
@@ -10,27 +12,21 @@
 #include <exception>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "ATen/Parallel.h"
 #include "ATen/ops/empty.h"
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "c10/core/InferenceMode.h"
 #include "c10/util/Exception.h"
-#include "model/engine.h"
 #include "model/network.h"
 #include "model/tensors.h"
 #include "model/weights.h"
 
 namespace groupmamba {
 namespace {
-
-constexpr int kMaxThreads = 1024;
 
 // Keeps what a batch frees inside the process for the next one. By default
 // glibc maps every large activation afresh and gives it back, which costs
@@ -158,43 +154,10 @@ class TorchEngine final : public Engine {
   const NormalisationTable table_;
 };
 
-absl::Status CheckDevice(absl::string_view device) {
-  if (device == "auto" || device == "cpu") return absl::OkStatus();
-  if (device == "cuda" || absl::StartsWith(device, "cuda:")) {
-    return absl::UnavailableError(absl::StrCat(
-        "device ", device, ": this build has no CUDA; use auto or cpu"));
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
-}
-
-absl::Status CheckPrecision(absl::string_view precision) {
-  if (precision == "auto" || precision == "fp32") return absl::OkStatus();
-  if (precision == "bf16") {
-    return absl::InvalidArgumentError(
-        "precision bf16 is not supported by this build; use auto or fp32");
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "precision \"", precision, "\" is none of auto, fp32, bf16"));
-}
-
-absl::Status CheckThreads(int threads) {
-  if (threads >= 0 && threads <= kMaxThreads) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
-}
-
-int ThreadsOr(int threads, int cores) {
-  return threads > 0 ? threads : std::max(1, cores);
-}
-
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
-    const ModelFolder& model, const EngineOptions& options) {
-  GM_RETURN_IF_ERROR(CheckDevice(options.device));
-  GM_RETURN_IF_ERROR(CheckPrecision(options.precision));
-  GM_RETURN_IF_ERROR(CheckThreads(options.threads));
+absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(
+    const ModelFolder& model, int threads) {
   KeepFreedMemory();
   GM_ASSIGN_OR_RETURN(const SafetensorsFile weights, ReadWeights(model));
   std::unique_ptr<Network> network;
@@ -204,10 +167,8 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
     network->FoldBatchNorms();
     return absl::OkStatus();
   }));
-  // Cores that the process may use: its affinity, in glibc.
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
   return std::make_unique<TorchEngine>(std::move(network), model.config,
-                                       ThreadsOr(options.threads, cores));
+                                       threads);
 }
 
 }  // namespace groupmamba

@@ -88,7 +88,7 @@ class Flags {
   Settings* const settings_;
   CLI::App app_;
 
-  std::string engine_ = "torch";
+  std::string engine_ = "native";
   double max_delay_ms_ = 2;
   double max_message_mb_ = 32;
   double max_picture_mb_ = 16;
@@ -135,8 +135,9 @@ void Flags::AddModelFlags() {
   AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
             "Threads of one instance on a processor; 0: all cores");
   Add(group, "engine", &engine_,
-      "torch, or fake:MS: no model, every batch takes MS milliseconds (for "
-      "load tests)");
+      "native: our kernels; torch: LibTorch's operators, slower, to compare "
+      "with; fake:MS: no model, every batch takes MS milliseconds, for load "
+      "tests");
 }
 
 void Flags::AddListenFlags() {
@@ -227,10 +228,12 @@ absl::Status Flags::Take() {
       absl::SimpleAtod(engine_.substr(5), &fake_ms) && fake_ms >= 0 &&
       fake_ms <= 60'000) {
     settings_->fake_engine = milliseconds(fake_ms);
-  } else if (engine_ != "torch") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--engine: ", engine_,
-                     " is neither torch nor fake:MS with MS from 0 to 60000"));
+  } else if (engine_ == "torch") {
+    settings_->engine.implementation = EngineImplementation::kTorch;
+  } else if (engine_ != "native") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--engine: ", engine_,
+        " is none of native, torch, fake:MS with MS from 0 to 60000"));
   }
   if (settings_->models.empty() && !settings_->fake_engine.has_value()) {
     return absl::InvalidArgumentError(

@@ -168,35 +168,45 @@ class Comparison {
 
 }  // namespace
 
-absl::StatusOr<GoldenReport> CompareWithGolden(
-    const std::string& path, const BlockSpec& spec,
-    const GoldenTolerance& tolerance) {
+absl::StatusOr<GoldenLogits> ReadGoldenLogits(const std::string& path) {
   GM_ASSIGN_OR_RETURN(const GoldenName name, ParseName(path));
   GM_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Read(path));
-  GM_ASSIGN_OR_RETURN(const ModelConfig config, PublishedVariant(name.variant));
-  const auto seed_text = file.metadata().find("seed");
+  GoldenLogits golden = {.height = name.height, .width = name.width};
+  GM_ASSIGN_OR_RETURN(golden.config, PublishedVariant(name.variant));
+  const auto seed = file.metadata().find("seed");
   const auto logits = file.tensors().find("logits");
-  uint64_t seed = 0;
-  if (seed_text == file.metadata().end() ||
-      !absl::SimpleAtoi(seed_text->second, &seed) ||
+  if (seed == file.metadata().end() ||
+      !absl::SimpleAtoi(seed->second, &golden.seed) ||
       logits == file.tensors().end() || logits->second.shape.size() != 2) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " lacks its seed or its logits [batch, classes]"));
   }
-  const int64_t batch = logits->second.shape[0];
+  golden.batch = logits->second.shape[0];
+  golden.logits = ValuesOf<float>(logits->second);
+  return golden;
+}
 
-  GM_ASSIGN_OR_RETURN(const auto values, FormulaWeights(config, seed));
-  GM_ASSIGN_OR_RETURN(const TensorMap tensors, TensorsOf(config, values));
+absl::StatusOr<GoldenReport> CompareWithGolden(
+    const std::string& path, const BlockSpec& spec,
+    const GoldenTolerance& tolerance) {
+  GM_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Read(path));
+  GM_ASSIGN_OR_RETURN(const GoldenLogits golden, ReadGoldenLogits(path));
+  GM_ASSIGN_OR_RETURN(const auto values,
+                      FormulaWeights(golden.config, golden.seed));
+  GM_ASSIGN_OR_RETURN(const TensorMap tensors,
+                      TensorsOf(golden.config, values));
   GM_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network,
-                      CreateNetwork(config, spec, tensors));
+                      CreateNetwork(golden.config, spec, tensors));
   network->FoldBatchNorms();
 
-  std::vector<float> input = FormulaInput(batch, name.height, name.width, seed);
+  std::vector<float> input =
+      FormulaInput(golden.batch, golden.height, golden.width, golden.seed);
   Comparison comparison(file, tolerance);
   comparison.CompareInput(input);
   const at::NoGradGuard no_grad;
   const HeadLogits heads = network->Forward(
-      at::from_blob(input.data(), {batch, 3, name.height, name.width}),
+      at::from_blob(input.data(),
+                    {golden.batch, 3, golden.height, golden.width}),
       {.trace = [&](absl::string_view module, const at::Tensor& output) {
         comparison.CompareModule(module, output);
       }});

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/block.h"
+#include "model/block_spec.h"
 
 namespace groupmamba {
 
@@ -38,6 +38,17 @@ struct GoldenReport {
 absl::StatusOr<GoldenReport> CompareWithGolden(
     const std::string& path, const BlockSpec& spec,
     const GoldenTolerance& tolerance = {});
+
+// What a file says of the whole network.
+struct GoldenLogits {
+  ModelConfig config;
+  uint64_t seed = 0;
+  int64_t batch = 0;
+  int64_t height = 0;
+  int64_t width = 0;
+  std::vector<float> logits;  // [batch, classes]
+};
+absl::StatusOr<GoldenLogits> ReadGoldenLogits(const std::string& path);
 
 // The *.safetensors files of a folder, sorted.
 std::vector<std::string> ListGoldens(const std::string& folder);

@@ -1,0 +1,65 @@
+// Chooses the implementation that the options ask for.
+#include "model/engine.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
+#include "kernels/isa.h"
+#include "model/cpu/cpu_engine.h"
+#include "model/torch_engine.h"
+
+namespace groupmamba {
+namespace {
+
+constexpr int kMaxThreads = 1024;
+
+absl::Status CheckDevice(absl::string_view device) {
+  if (device == "auto" || device == "cpu") return absl::OkStatus();
+  if (device == "cuda" || absl::StartsWith(device, "cuda:")) {
+    return absl::UnavailableError(absl::StrCat(
+        "device ", device, ": this build has no CUDA; use auto or cpu"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
+}
+
+absl::Status CheckPrecision(absl::string_view precision) {
+  if (precision == "auto" || precision == "fp32") return absl::OkStatus();
+  if (precision == "bf16") {
+    return absl::InvalidArgumentError(
+        "precision bf16 is not supported by this build; use auto or fp32");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "precision \"", precision, "\" is none of auto, fp32, bf16"));
+}
+
+absl::Status CheckThreads(int threads) {
+  if (threads >= 0 && threads <= kMaxThreads) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
+}
+
+// Cores that the process may use: its affinity, in glibc.
+int Cores() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
+    const ModelFolder& model, const EngineOptions& options) {
+  GM_RETURN_IF_ERROR(CheckDevice(options.device));
+  GM_RETURN_IF_ERROR(CheckPrecision(options.precision));
+  GM_RETURN_IF_ERROR(CheckThreads(options.threads));
+  const int threads = options.threads > 0 ? options.threads : Cores();
+  if (options.implementation == EngineImplementation::kTorch) {
+    return LoadTorchEngine(model, threads);
+  }
+  return cpu::LoadCpuEngine(model, threads, kernels::BestIsa());
+}
+
+}  // namespace groupmamba
