@@ -1,34 +1,43 @@
-// The feed-forward, band by band of the picture's rows and slice by slice of
-// the hidden values: fc1 of a slice, the convolution and the gelu, fc2 added to
-// the band's sum. A band's slice lies in the second-level cache, where the
-// whole hidden tensor (6 MB for tiny's first stage) would go through memory
-// twice. A convolution needs the row above and below its band, which fc1
-// computes for both neighbours.
+// The feed-forward, cut so that hidden values stay in the cache: the whole
+// hidden tensor (6 MB for tiny's first stage) would go through memory twice.
+//
+// On one thread, and on several where the picture is large: a band of its rows
+// after the other, and in each a slice of the hidden values after the other:
+// fc1 of a slice, the convolution and the gelu, fc2 added to the band's sum.
+// The convolution needs the rows above and below its band. The row below is
+// computed with the band, and carried over, with the band's last row, to the
+// next one; only where threads divide a picture are rows computed twice.
+//
+// On several threads where the picture is small: first every slice of the
+// hidden values, one a piece of work, then every range of fc2's columns.
+//
+// Either way a sum runs over the slices in the same order.
 
 #include <algorithm>
+#include <cstring>
 
 #include "model/cpu/layers.h"
 
 namespace groupmamba::cpu {
 namespace {
 
-using kernels::MatmulFinish;
-using kernels::MatmulRows;
 using kernels::MatmulStart;
 
-// Hidden values a slice; a multiple of every panel's width.
+// Hidden values a slice, and columns of fc2 a piece; multiples of every panel's
+// width.
 constexpr int64_t kSlice = 128;
+constexpr int64_t kColumns = 64;
 
-// Tokens that a band should have: with its halo, a slice before and after
-// activation and the sum stay within half a megabyte.
+// Tokens that a band should have: a slice before and after activation, the sum
+// and the weights then fit half a megabyte.
 constexpr int64_t kBandTokens = 256;
 
-// Rows a band: as many as fit, but no fewer than divide the grid among the
-// threads, and at least one.
-int64_t RowsPerBand(Grid grid, int threads) {
-  const int64_t bands = std::max<int64_t>(
-      threads, (grid.tokens() + kBandTokens - 1) / kBandTokens);
-  return std::max<int64_t>(1, (grid.height + bands - 1) / bands);
+// Up to here a picture is small: its hidden values fit the last-level cache,
+// and a thread's few rows would have as many neighbours to compute again.
+constexpr int64_t kSmallPicture = 512;
+
+int64_t RowsPerBand(Grid grid) {
+  return std::clamp<int64_t>(kBandTokens / grid.width, 1, grid.height);
 }
 
 }  // namespace
@@ -43,107 +52,163 @@ struct FeedForward::Job {
   int64_t out_stride;
 };
 
-// Some rows of it.
+// Rows [begin, end) of it, and which of their neighbours' hidden rows lie in
+// the buffer: the row `top`, to the row before `bottom`. Rows before `fresh`
+// were carried over.
 struct FeedForward::Band {
-  const float* x;  // its first row
-  int64_t x_stride;
-  int64_t rows;
-  int64_t width;
-  bool above;  // the picture has rows above
-  bool below;
-  const float* residual;
-  float* out;
-  int64_t out_stride;
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t top = 0;
+  int64_t fresh = 0;
+  int64_t bottom = 0;
+  bool carry_on = false;  // another band follows
 
-  int64_t tokens() const { return rows * width; }
+  int64_t rows() const { return end - begin; }
 };
 
 FeedForward::FeedForward(const WeightScope& scope, bool depthwise)
     : fc1_(PackLinear(scope / "fc1")), fc2_(PackLinear(scope / "fc2")) {
-  if (depthwise)
+  if (depthwise) {
     convolution_.emplace(scope / "dwconv.dwconv", fc1_.n(), kSlice);
+  }
+}
+
+int64_t FeedForward::SliceWidth(int64_t slice) const {
+  return std::min(kSlice, fc1_.n() - slice);
 }
 
 void FeedForward::Forward(const float* x, int64_t x_stride, Grid grid,
                           Lane& lane, const float* residual, float* out,
                           int64_t out_stride) const {
   const Job job = {x, x_stride, grid, residual, out, out_stride};
-  const int64_t rows = RowsPerBand(grid, lane.threads());
-  lane.For((grid.height + rows - 1) / rows,
-           [&](int64_t band, Scratch& scratch) {
-             ForwardBand(job, band * rows, rows, scratch);
-           });
+  if (lane.threads() == 1) {
+    ForwardRows(job, 0, grid.height, lane.scratch());
+  } else if (grid.tokens() <= kSmallPicture) {
+    ForwardInSlices(job, lane);
+  } else {
+    const int64_t runs = std::min<int64_t>(lane.threads(), grid.height);
+    lane.For(runs, [&](int64_t run, Scratch& scratch) {
+      ForwardRows(job, grid.height * run / runs, grid.height * (run + 1) / runs,
+                  scratch);
+    });
+  }
 }
 
 void FeedForward::Forward(const float* x, int64_t x_stride, Grid grid,
                           Scratch& scratch, const float* residual, float* out,
                           int64_t out_stride) const {
-  const Job job = {x, x_stride, grid, residual, out, out_stride};
-  const int64_t rows = RowsPerBand(grid, /*threads=*/1);
-  for (int64_t first = 0; first < grid.height; first += rows) {
-    ForwardBand(job, first, rows, scratch);
-  }
-}
-
-void FeedForward::ForwardBand(const Job& job, int64_t first, int64_t rows,
-                              Scratch& scratch) const {
-  const int64_t token = first * job.grid.width;
-  ForwardBand({.x = job.x + token * job.x_stride,
-               .x_stride = job.x_stride,
-               .rows = std::min(rows, job.grid.height - first),
-               .width = job.grid.width,
-               .above = first > 0,
-               .below = first + rows < job.grid.height,
-               .residual = job.residual + token * job.out_stride,
-               .out = job.out + token * job.out_stride,
-               .out_stride = job.out_stride},
+  ForwardRows({x, x_stride, grid, residual, out, out_stride}, 0, grid.height,
               scratch);
 }
 
-void FeedForward::ForwardBand(const Band& band, Scratch& scratch) const {
-  float* const sum = scratch.sum.Reserve(band.tokens() * fc2_.n());
+void FeedForward::ForwardInSlices(const Job& job, Lane& lane) const {
+  const int64_t tokens = job.grid.tokens();
+  const Band whole = {.end = job.grid.height, .bottom = job.grid.height};
+  // [slice][tokens, slice's width]
+  float* const hidden = lane.activations().hidden.Reserve(tokens * fc1_.n());
+  lane.For((fc1_.n() + kSlice - 1) / kSlice,
+           [&](int64_t index, Scratch& scratch) {
+             const int64_t slice = index * kSlice;
+             Activate(job, whole, slice, scratch, hidden + tokens * slice);
+           });
+  lane.For(
+      (fc2_.n() + kColumns - 1) / kColumns, [&](int64_t index, Scratch& s) {
+        const int64_t begin = index * kColumns;
+        const int64_t columns = std::min(kColumns, fc2_.n() - begin);
+        float* const sum = s.sum.Reserve(tokens * columns);
+        for (int64_t slice = 0; slice < fc1_.n(); slice += kSlice) {
+          Multiply({.data = hidden + tokens * slice,
+                    .rows = tokens,
+                    .stride = SliceWidth(slice)},
+                   fc2_,
+                   {.k_begin = slice,
+                    .k_count = SliceWidth(slice),
+                    .n_begin = begin,
+                    .n_count = columns},
+                   slice == 0 ? MatmulStart::kBias : MatmulStart::kContinue, {},
+                   sum, columns);
+        }
+        kernels::Add(fc1_.isa(), tokens, columns, {sum, columns},
+                     {job.residual + begin, job.out_stride},
+                     {job.out + begin, job.out_stride});
+      });
+}
+
+void FeedForward::ForwardRows(const Job& job, int64_t begin, int64_t end,
+                              Scratch& scratch) const {
+  const int64_t rows = RowsPerBand(job.grid);
+  for (int64_t row = begin; row < end; row += rows) {
+    Band band = {.begin = row, .end = std::min(row + rows, end)};
+    band.top = band.begin;
+    band.bottom = band.end;
+    if (convolution_) {
+      band.top = std::max<int64_t>(band.begin - 1, 0);
+      band.bottom = std::min(band.end + 1, job.grid.height);
+    }
+    band.fresh = convolution_ && row > begin ? band.begin + 1 : band.top;
+    band.carry_on = convolution_ && band.end < end;
+    ForwardBand(job, band, scratch);
+  }
+}
+
+void FeedForward::ForwardBand(const Job& job, const Band& band,
+                              Scratch& scratch) const {
+  const int64_t tokens = band.rows() * job.grid.width;
+  float* const activated = scratch.activated.Reserve(tokens * kSlice);
+  float* const sum = scratch.sum.Reserve(tokens * fc2_.n());
   for (int64_t slice = 0; slice < fc1_.n(); slice += kSlice) {
-    const int64_t count = std::min(kSlice, fc1_.n() - slice);
-    const float* const hidden = Activate(band, slice, count, scratch);
-    Multiply({.data = hidden, .rows = band.tokens(), .stride = count}, fc2_,
-             {.k_begin = slice, .k_count = count},
+    Activate(job, band, slice, scratch, activated);
+    Multiply({.data = activated, .rows = tokens, .stride = SliceWidth(slice)},
+             fc2_, {.k_begin = slice, .k_count = SliceWidth(slice)},
              slice == 0 ? MatmulStart::kBias : MatmulStart::kContinue, {}, sum,
              fc2_.n());
   }
-  kernels::Add(fc1_.isa(), band.tokens(), fc2_.n(), {sum, fc2_.n()},
-               {band.residual, band.out_stride}, {band.out, band.out_stride});
+  const int64_t at = band.begin * job.grid.width * job.out_stride;
+  kernels::Add(fc1_.isa(), tokens, fc2_.n(), {sum, fc2_.n()},
+               {job.residual + at, job.out_stride},
+               {job.out + at, job.out_stride});
 }
 
-// The activated hidden values [tokens, count] of the slice.
-const float* FeedForward::Activate(const Band& band, int64_t slice,
-                                   int64_t count, Scratch& scratch) const {
-  const bool above = convolution_ && band.above;
-  const bool below = convolution_ && band.below;
-  const int64_t halo = above ? band.width : 0;
-  const int64_t tokens = halo + band.tokens() + (below ? band.width : 0);
-  float* const hidden = scratch.hidden.Reserve(tokens * count);
-  Multiply({.data = band.x - halo * band.x_stride,
-            .rows = tokens,
-            .stride = band.x_stride},
-           fc1_, {.n_begin = slice, .n_count = count}, MatmulStart::kBias, {},
-           hidden, count);
-  if (!convolution_) {
-    kernels::Activate(fc1_.isa(), kernels::Activation::kGelu, tokens * count,
-                      hidden, hidden);
-    return hidden;
+void FeedForward::Activate(const Job& job, const Band& band, int64_t slice,
+                           Scratch& scratch, float* activated) const {
+  const int64_t count = SliceWidth(slice);
+  const int64_t width = job.grid.width;
+  const int64_t row = width * count;  // floats
+  // Without a convolution the activation works in place.
+  float* const hidden =
+      convolution_ ? scratch.hidden.Reserve((band.bottom - band.top) * row)
+                   : activated;
+  float* const carried =
+      convolution_
+          ? scratch.carried.Reserve(2 * width * fc1_.n()) + 2 * width * slice
+          : nullptr;
+  if (band.fresh > band.top) {
+    std::memcpy(hidden, carried, 2 * row * sizeof(float));
   }
-  float* const activated = scratch.activated.Reserve(band.tokens() * count);
-  kernels::DepthwiseConv(fc1_.isa(),
-                         {.rows = band.rows,
-                          .width = band.width,
-                          .channels = count,
-                          .above = above,
-                          .below = below},
-                         kernels::Activation::kGelu,
-                         {hidden + halo * count, count},
-                         convolution_->weight.data() + 9 * slice,
-                         convolution_->bias.data() + slice, {activated, count});
-  return activated;
+  Multiply({.data = job.x + band.fresh * width * job.x_stride,
+            .rows = (band.bottom - band.fresh) * width,
+            .stride = job.x_stride},
+           fc1_, {.n_begin = slice, .n_count = count}, MatmulStart::kBias, {},
+           hidden + (band.fresh - band.top) * row, count);
+  if (!convolution_) {
+    kernels::Activate(fc1_.isa(), kernels::Activation::kGelu, band.rows() * row,
+                      hidden, activated);
+    return;
+  }
+  if (band.carry_on) {
+    std::memcpy(carried, hidden + (band.end - 1 - band.top) * row,
+                2 * row * sizeof(float));
+  }
+  kernels::DepthwiseConv(
+      fc1_.isa(),
+      {.rows = band.rows(),
+       .width = width,
+       .channels = count,
+       .above = band.top<band.begin, .below = band.bottom> band.end},
+      kernels::Activation::kGelu,
+      {hidden + (band.begin - band.top) * row, count},
+      convolution_->weight.data() + 9 * slice,
+      convolution_->bias.data() + slice, {activated, count});
 }
 
 }  // namespace groupmamba::cpu

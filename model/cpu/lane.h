@@ -47,7 +47,8 @@ struct Scratch {
   Buffer rates;      // SS2D: r, b and c
   Buffer delta;      // SS2D; then the scan's result
   Buffer hidden;     // feed-forward: a slice of hidden values
-  Buffer activated;  // the same, activated
+  Buffer carried;    // feed-forward: of each slice, two rows for the next band
+  Buffer activated;  // hidden values after the activation
   Buffer sum;        // feed-forward: its result so far
 };
 
@@ -60,6 +61,7 @@ struct Activations {
   Buffer mixed;      // the groups' results
   Buffer sums;       // over tokens, by chunk
   Buffer scale;      // of channels
+  Buffer hidden;     // feed-forward on several threads
   Buffer token;      // the class token, and its block's
 };
 

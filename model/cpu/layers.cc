@@ -11,6 +11,14 @@ namespace groupmamba::cpu {
 
 using kernels::PackedMatrix;
 
+namespace {
+
+// A sum over tokens is made of sums over this many. Fixed: its bits must not
+// depend on the number of threads.
+constexpr int64_t kTokensPerSum = 128;
+
+}  // namespace
+
 WeightScope WeightScope::operator/(absl::string_view module) const {
   return WeightScope(weights_, isa_,
                      prefix_.empty() ? std::string(module)
@@ -25,10 +33,6 @@ absl::Span<const float> WeightScope::Get(absl::string_view parameter) const {
     std::abort();
   }
   return found->second;
-}
-
-int64_t Pieces(int64_t tokens) {
-  return (tokens + kTokensPerPiece - 1) / kTokensPerPiece;
 }
 
 Norm::Norm(const WeightScope& scope, double epsilon)
@@ -93,14 +97,15 @@ Affinity::Affinity(const WeightScope& scope, float factor)
 
 const float* MeanOverTokens(kernels::Isa isa, const float* x, int64_t tokens,
                             int64_t channels, Lane& lane) {
-  const int64_t pieces = Pieces(tokens);
-  float* const sums = lane.activations().sums.Reserve((pieces + 1) * channels);
-  ForPieces(lane, tokens, [&](int64_t first, int64_t count, Scratch&) {
-    kernels::ColumnSums(isa, count, channels, {x + first * channels, channels},
-                        sums + first / kTokensPerPiece * channels);
+  const int64_t count = (tokens + kTokensPerSum - 1) / kTokensPerSum;
+  float* const sums = lane.activations().sums.Reserve((count + 1) * channels);
+  lane.For(count, [&](int64_t i, Scratch&) {
+    const int64_t first = i * kTokensPerSum;
+    kernels::ColumnSums(isa, std::min(kTokensPerSum, tokens - first), channels,
+                        {x + first * channels, channels}, sums + i * channels);
   });
-  float* const mean = sums + pieces * channels;
-  kernels::ColumnSums(isa, pieces, channels, {sums, channels}, mean);
+  float* const mean = sums + count * channels;
+  kernels::ColumnSums(isa, count, channels, {sums, channels}, mean);
   for (int64_t c = 0; c < channels; ++c) mean[c] /= static_cast<float>(tokens);
   return mean;
 }

@@ -7,6 +7,7 @@
 #ifndef GROUPMAMBA_MODEL_CPU_LAYERS_H_
 #define GROUPMAMBA_MODEL_CPU_LAYERS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -51,18 +52,16 @@ struct Grid {
   int64_t tokens() const { return height * width; }
 };
 
-// A pass over all tokens is cut into pieces of this many. Fixed, because sums
-// over tokens are made piece by piece: their bits must not depend on threads.
-inline constexpr int64_t kTokensPerPiece = 128;
-
-int64_t Pieces(int64_t tokens);
-
-// Calls body(first, count, scratch) for every piece of the tokens.
+// Calls body(first, count, scratch) for pieces of the tokens, several a thread.
 template <typename Body>
 void ForPieces(Lane& lane, int64_t tokens, Body body) {
-  lane.For(Pieces(tokens), [&](int64_t piece, Scratch& scratch) {
-    const int64_t first = piece * kTokensPerPiece;
-    body(first, std::min(kTokensPerPiece, tokens - first), scratch);
+  constexpr int64_t kMost = 128;
+  const int64_t share =
+      (tokens + 2 * lane.threads() - 1) / (2 * lane.threads());
+  const int64_t size = lane.threads() == 1 ? kMost : std::min(kMost, share);
+  lane.For((tokens + size - 1) / size, [&](int64_t piece, Scratch& scratch) {
+    const int64_t first = piece * size;
+    body(first, std::min(size, tokens - first), scratch);
   });
 }
 
@@ -135,13 +134,16 @@ class FeedForward {
                const float* residual, float* out, int64_t out_stride) const;
 
  private:
-  struct Band;
   struct Job;
-  void ForwardBand(const Job& job, int64_t first, int64_t rows,
+  struct Band;
+  void ForwardInSlices(const Job& job, Lane& lane) const;
+  void ForwardRows(const Job& job, int64_t begin, int64_t end,
                    Scratch& scratch) const;
-  void ForwardBand(const Band& band, Scratch& scratch) const;
-  const float* Activate(const Band& band, int64_t slice, int64_t count,
-                        Scratch& scratch) const;
+  void ForwardBand(const Job& job, const Band& band, Scratch& scratch) const;
+  // The activated hidden values [tokens, slice's width] of the band.
+  void Activate(const Job& job, const Band& band, int64_t slice,
+                Scratch& scratch, float* activated) const;
+  int64_t SliceWidth(int64_t slice) const;
 
   kernels::PackedMatrix fc1_;
   std::optional<Depthwise> convolution_;

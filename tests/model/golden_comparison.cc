@@ -171,7 +171,9 @@ class Comparison {
 absl::StatusOr<GoldenLogits> ReadGoldenLogits(const std::string& path) {
   GM_ASSIGN_OR_RETURN(const GoldenName name, ParseName(path));
   GM_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Read(path));
-  GoldenLogits golden = {.height = name.height, .width = name.width};
+  GoldenLogits golden;
+  golden.height = name.height;
+  golden.width = name.width;
   GM_ASSIGN_OR_RETURN(golden.config, PublishedVariant(name.variant));
   const auto seed = file.metadata().find("seed");
   const auto logits = file.tensors().find("logits");

@@ -7,23 +7,6 @@
 
 namespace groupmamba {
 
-ModelConfig SmallConfig(BlockForm form) {
-  ModelConfig config;
-  config.block = form;
-  config.stem_width = 8;
-  config.widths = {16, 24, 32, 44};
-  config.depths = {1, 2, 1, 1};
-  config.mlp_ratios = {4, 3, 2, 1};
-  config.classes = 7;
-  config.input.resize = 64;
-  config.input.crop = 64;
-  config.input.mean = {0.485f, 0.456f, 0.406f};
-  config.input.std = {0.229f, 0.224f, 0.225f};
-  config.labels_file = "labels.txt";
-  config.weights_file = "model.safetensors";
-  return config;
-}
-
 TensorMap FormulaTensors(const ModelConfig& config) {
   return TensorsOf(config, FormulaWeights(config, 1).value()).value();
 }

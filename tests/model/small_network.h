@@ -8,15 +8,10 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "model/config.h"
 #include "model/network.h"
+#include "tests/model/small_config.h"
 
 namespace groupmamba {
-
-// Every stage differs in width, depth and ratio; groups of 4, 6, 8 and 11
-// channels, so that vectors are not always full. Pictures of 64 pixels, 7
-// classes.
-ModelConfig SmallConfig(BlockForm form);
 
 // Formula weights of seed 1; aborts on an error.
 TensorMap FormulaTensors(const ModelConfig& config);
