@@ -28,6 +28,10 @@ using kernels::MatmulStart;
 constexpr int64_t kSlice = 128;
 constexpr int64_t kColumns = 64;
 
+// Floats between the slices' tokens beyond their channels: at a distance of a
+// power of two, a convolution's neighbours would share few places in the cache.
+constexpr int64_t kGap = 16;
+
 // Tokens that a band should have: a slice before and after activation, the sum
 // and the weights then fit half a megabyte.
 constexpr int64_t kBandTokens = 256;
@@ -169,19 +173,25 @@ void FeedForward::ForwardBand(const Job& job, const Band& band,
                {job.out + at, job.out_stride});
 }
 
+float* FeedForward::CarriedRows(int64_t width, int64_t slice,
+                                Scratch& scratch) const {
+  const int64_t slices = (fc1_.n() + kSlice - 1) / kSlice;
+  const int64_t of_slice = 2 * width * (kSlice + kGap);
+  return scratch.carried.Reserve(slices * of_slice) + slice / kSlice * of_slice;
+}
+
 void FeedForward::Activate(const Job& job, const Band& band, int64_t slice,
                            Scratch& scratch, float* activated) const {
   const int64_t count = SliceWidth(slice);
   const int64_t width = job.grid.width;
-  const int64_t row = width * count;  // floats
+  const int64_t stride = convolution_ ? count + kGap : count;
+  const int64_t row = width * stride;  // floats
   // Without a convolution the activation works in place.
   float* const hidden =
       convolution_ ? scratch.hidden.Reserve((band.bottom - band.top) * row)
                    : activated;
   float* const carried =
-      convolution_
-          ? scratch.carried.Reserve(2 * width * fc1_.n()) + 2 * width * slice
-          : nullptr;
+      convolution_ ? CarriedRows(width, slice, scratch) : nullptr;
   if (band.fresh > band.top) {
     std::memcpy(hidden, carried, 2 * row * sizeof(float));
   }
@@ -189,7 +199,7 @@ void FeedForward::Activate(const Job& job, const Band& band, int64_t slice,
             .rows = (band.bottom - band.fresh) * width,
             .stride = job.x_stride},
            fc1_, {.n_begin = slice, .n_count = count}, MatmulStart::kBias, {},
-           hidden + (band.fresh - band.top) * row, count);
+           hidden + (band.fresh - band.top) * row, stride);
   if (!convolution_) {
     kernels::Activate(fc1_.isa(), kernels::Activation::kGelu, band.rows() * row,
                       hidden, activated);
@@ -199,16 +209,18 @@ void FeedForward::Activate(const Job& job, const Band& band, int64_t slice,
     std::memcpy(carried, hidden + (band.end - 1 - band.top) * row,
                 2 * row * sizeof(float));
   }
-  kernels::DepthwiseConv(
-      fc1_.isa(),
-      {.rows = band.rows(),
-       .width = width,
-       .channels = count,
-       .above = band.top<band.begin, .below = band.bottom> band.end},
-      kernels::Activation::kGelu,
-      {hidden + (band.begin - band.top) * row, count},
-      convolution_->weight.data() + 9 * slice,
-      convolution_->bias.data() + slice, {activated, count});
+  const bool above = band.top < band.begin;
+  const bool below = band.bottom > band.end;
+  kernels::DepthwiseConv(fc1_.isa(),
+                         {.rows = band.rows(),
+                          .width = width,
+                          .channels = count,
+                          .above = above,
+                          .below = below},
+                         kernels::Activation::kGelu,
+                         {hidden + (band.begin - band.top) * row, stride},
+                         convolution_->weight.data() + 9 * slice,
+                         convolution_->bias.data() + slice, {activated, count});
 }
 
 }  // namespace groupmamba::cpu

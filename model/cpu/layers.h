@@ -143,6 +143,8 @@ class FeedForward {
   // The activated hidden values [tokens, slice's width] of the band.
   void Activate(const Job& job, const Band& band, int64_t slice,
                 Scratch& scratch, float* activated) const;
+  // Where the slice's two last hidden rows wait for the next band.
+  float* CarriedRows(int64_t width, int64_t slice, Scratch& scratch) const;
   int64_t SliceWidth(int64_t slice) const;
 
   kernels::PackedMatrix fc1_;

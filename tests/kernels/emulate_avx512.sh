@@ -12,7 +12,7 @@ compile() { # OBJECT SOURCE [FLAGS]
   g++ -std=c++20 -O2 -ffp-contract=off -fno-math-errno -fno-delete-null-pointer-checks -I. \
     "${@:3}" -c "$2" -o "$work/$1.o"
 }
-for kernel in selective_scan token_kernels; do
+for kernel in matmul selective_scan token_kernels; do
   compile ${kernel}_avx512 kernels/${kernel}_avx512.cc -Itests/kernels/emulated -Wno-psabi
   compile ${kernel}_avx2 kernels/${kernel}_avx2.cc -mavx2 -mfma
   compile ${kernel}_portable kernels/${kernel}_portable.cc
@@ -26,6 +26,7 @@ compile tensor tests/kernels/guarded_tensor.cc
 compile case tests/kernels/scan_case.cc
 compile forward tests/kernels/selective_scan_test.cc
 compile backward tests/kernels/selective_scan_backward_test.cc
+compile matmul_test tests/kernels/matmul_test.cc
 compile tokens tests/kernels/token_kernels_test.cc
 read -ra libraries <<<"$(pkg-config --libs absl_strings)"
 g++ "$work"/*.o -o "$work/tests" -lgtest -lgtest_main \

@@ -42,14 +42,14 @@ merges_with_no_other() {
 
 for object in "$@"; do
   case $object in
-    *selective_scan_portable* | *token_kernels_portable*)
+    *matmul_portable* | *selective_scan_portable* | *token_kernels_portable*)
       expect "portable code has no wide registers" has_none "$object" 'ymm|zmm'
       simd=SimdPortable ;;
-    *selective_scan_avx2* | *token_kernels_avx2*)
+    *matmul_avx2* | *selective_scan_avx2* | *token_kernels_avx2*)
       expect "AVX2 code is in ymm registers" has_many "$object" ymm
       expect "AVX2 code has no zmm registers" has_none "$object" zmm
       simd=SimdAvx2 ;;
-    *selective_scan_avx512* | *token_kernels_avx512*)
+    *matmul_avx512* | *selective_scan_avx512* | *token_kernels_avx512*)
       expect "AVX-512 code is in zmm registers" has_many "$object" zmm
       simd=SimdAvx512 ;;
     *) continue ;;

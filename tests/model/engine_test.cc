@@ -59,13 +59,14 @@ class ImplementationTest
         .value();
   }
 };
-INSTANTIATE_TEST_SUITE_P(
-    , ImplementationTest,
-    testing::Values(EngineImplementation::kNative,
-                    EngineImplementation::kTorch),
-    [](const auto& info) {
-      return info.param == EngineImplementation::kNative ? "native" : "torch";
-    });
+INSTANTIATE_TEST_SUITE_P(, ImplementationTest,
+                         testing::Values(EngineImplementation::kNative,
+                                         EngineImplementation::kTorch),
+                         [](const auto& info) {
+                           return info.param == EngineImplementation::kNative
+                                      ? "native"
+                                      : "torch";
+                         });
 
 TEST_P(ImplementationTest, AnswersWhatTheNetworkSaysOfTheNormalisedPictures) {
   const std::unique_ptr<Engine> engine = Load(/*threads=*/2);

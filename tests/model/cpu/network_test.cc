@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ATen/core/grad_mode.h"
+#include "ATen/ops/from_blob.h"
 #include "absl/strings/str_cat.h"
 #include "model/formula_weights.h"
 #include "model/network.h"
