@@ -166,6 +166,17 @@ GM_DEVICE void StoreValues(const Ctx& ctx, T* to, const float* values) {
   }
 }
 
+// One value, where no vector fits.
+template <class Ctx>
+GM_DEVICE void StoreOne(const Ctx& ctx, float* to, float value) {
+  ctx.StoreGlobal(to, value);
+}
+template <class Ctx>
+GM_DEVICE void StoreOne(const Ctx& ctx, Bf16* to, float value) {
+  const auto bits = static_cast<uint16_t>(ctx.PackBf16(value, 0));
+  ctx.StoreGlobal(reinterpret_cast<uint16_t*>(to), bits);
+}
+
 // In shared memory, `offset` in bytes.
 template <int kCount, class T, class Ctx>
 GM_DEVICE void LoadSharedValues(const Ctx& ctx, int offset, float* values) {

@@ -24,6 +24,7 @@
 #define GROUPMAMBA_KERNELS_CUDA_SS2D_CORE_BODY_H_
 
 #include "kernels/cuda/context.h"
+#include "kernels/cuda/depthwise_column.h"
 #include "kernels/cuda/math.h"
 #include "kernels/cuda/ss2d_core.h"
 #include "kernels/cuda/ss2d_core_geometry.h"
@@ -172,62 +173,44 @@ class Ss2dBlock {
       const int part = item / across;
       const int from = Smaller(part * height, rows);
       const int end = Smaller(from + height, rows);
-      ConvolveColumn(vector, first_column + column, first_row + from,
-                     first_row + end);
+      ConvolveRows(vector, first_column + column, first_row + from,
+                   first_row + end);
     }
   }
 
-  // Rows [from, end) of a column: each row of the input is read once and added
-  // to the three rows of the output that see it.
-  GM_DEVICE void ConvolveColumn(int vector, int column, int from,
-                                int end) const {
-    float weight[9][kVector];
-    float bias[kVector];
-    const int channel = vector * kVector;
-    GM_UNROLL
-    for (int tap = 0; tap < 9; ++tap) {
-      LoadValues<kVector>(ctx_, Row(Ss2dRows::kConvolution + tap) + channel,
-                          weight[tap]);
-    }
-    LoadValues<kVector>(ctx_, Row(Ss2dRows::kConvolutionBias) + channel, bias);
-    const Divider chunk(line_.chunk);
-    float above[kVector], here[kVector], below[kVector];
-    GM_UNROLL
-    for (int i = 0; i < kVector; ++i) above[i] = here[i] = bias[i];
-    for (int row = from - 1; row <= end; ++row) {
-      GM_UNROLL
-      for (int i = 0; i < kVector; ++i) below[i] = bias[i];
-      if (row >= 0 && row < height_) {
-        GM_UNROLL
-        for (int dx = 0; dx < 3; ++dx) {
-          const int x = column + dx - 1;
-          if (x < 0 || x >= width_) continue;
-          float value[kVector];
-          LoadValues<kVector>(
-              ctx_, xz_ + (int64_t{row} * width_ + x) * 2 * kPadded + channel,
-              value);
-          GM_UNROLL
-          for (int i = 0; i < kVector; ++i) {
-            above[i] += value[i] * weight[6 + dx][i];
-            here[i] += value[i] * weight[3 + dx][i];
-            below[i] += value[i] * weight[dx][i];
-          }
-        }
-      }
-      if (row > from) {
-        GM_UNROLL
-        for (int i = 0; i < kVector; ++i) above[i] = Math::Silu(ctx_, above[i]);
-        const int place = PlaceOf(LineOf(row - 1, column),
-                                  PositionOf(row - 1, column), chunk);
-        StoreSharedValues<kVector, T>(
-            ctx_, shared_.values + place * kPlaceBytes + vector * 16, above);
-      }
+  // Takes a column's outputs: u, at the token's place.
+  struct ToShared {
+    GM_DEVICE void Take(int row, const float* values) const {
+      float u[kVector];
       GM_UNROLL
       for (int i = 0; i < kVector; ++i) {
-        above[i] = here[i];
-        here[i] = below[i];
+        u[i] = Math::Silu(block.ctx_, values[i]);
       }
+      const int place = block.PlaceOf(block.LineOf(row, column),
+                                      block.PositionOf(row, column), chunk);
+      StoreSharedValues<kVector, T>(
+          block.ctx_, block.shared_.values + place * kPlaceBytes + vector * 16,
+          u);
     }
+    const Ss2dBlock& block;
+    Divider chunk;
+    int column;
+    int vector;
+  };
+
+  // Rows [from, end) of a column.
+  GM_DEVICE void ConvolveRows(int vector, int column, int from, int end) const {
+    const int channel = vector * kVector;
+    const DepthwiseSource<T> source = {
+        xz_ + channel,
+        2 * kPadded,
+        height_,
+        width_,
+        Row(Ss2dRows::kConvolution) + channel,
+        Row(Ss2dRows::kConvolutionBias) + channel,
+        kPadded};
+    const ToShared sink = {*this, Divider(line_.chunk), column, vector};
+    ConvolveColumn<kVector>(ctx_, source, column, from, end, sink);
   }
 
   // ---- projection
