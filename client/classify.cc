@@ -49,7 +49,7 @@ class Classifying {
     RunInOrder<ClassifyOutcome>(
         files_.size(), options_.concurrency,
         [this](size_t i, auto done) { Start(i, std::move(done)); },
-        [this](size_t i, ClassifyOutcome outcome) {
+        [this](size_t i, const ClassifyOutcome& outcome) {
           Print(files_[i].path, outcome);
           return !lost_;
         });

@@ -108,7 +108,7 @@ void Connection::StartClassify(
   call->start = RealClock::Get()->Now();
   classifier_->async()->Classify(
       call->context.get(), call->request.get(), &call->response,
-      [call, done = std::move(done)](grpc::Status status) {
+      [call, done = std::move(done)](const grpc::Status& status) {
         ClassifyOutcome outcome;
         outcome.round_trip = RealClock::Get()->Now() - call->start;
         if (status.ok()) {

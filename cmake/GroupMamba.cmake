@@ -15,7 +15,7 @@ if(GROUPMAMBA_WERROR)
   target_compile_options(gm_flags INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-  target_compile_options(gm_flags INTERFACE -Wthread-safety)
+  target_compile_options(gm_flags INTERFACE -Wthread-safety -Wold-style-cast)
 endif()
 
 # No machine's paths in the programs: builds of the same sources are the same,

@@ -20,6 +20,7 @@ struct ConstTokens {
 struct Tokens {
   // What may be written may be read. Always inline, so that no copy compiled
   // for one instruction set is left for the linker to choose.
+  // NOLINTNEXTLINE(google-explicit-constructor): implicit, as to const.
   [[gnu::always_inline]] operator ConstTokens() const { return {data, stride}; }
 
   float* data = nullptr;

@@ -55,6 +55,7 @@ class PaperBlock final : public Block {
                      const ForwardOptions& options) const override {
     const std::vector<at::Tensor> inputs = x.chunk(kGroups, 2);
     std::vector<at::Tensor> outputs;
+    outputs.reserve(kGroups);
     for (int g = 0; g < kGroups; ++g) {
       outputs.push_back(groups_[g].Forward(inputs[g], grid));
     }
