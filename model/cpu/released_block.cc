@@ -9,6 +9,7 @@ namespace {
 
 std::vector<Ss2d> MakeGroups(const WeightScope& scope, const BlockSpec& spec) {
   std::vector<Ss2d> groups;
+  groups.reserve(kGroups);
   for (int g = 0; g < kGroups; ++g) {
     groups.emplace_back(scope / absl::StrCat("mamba_g", g + 1),
                         spec.directions[g]);

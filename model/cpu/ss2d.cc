@@ -10,7 +10,6 @@
 namespace groupmamba::cpu {
 namespace {
 
-using kernels::MatmulRows;
 using kernels::PackedMatrix;
 
 constexpr double kOutNormEpsilon = 1e-5;
