@@ -45,7 +45,7 @@ MatmulContender Tiles(int threads) {
     explicit State(int threads)
         : pool(threads),
           weight(kWidth * kWidth, 0.5f),
-          b(kernels::BestIsa(), kWidth, kWidth, weight, {}),
+          b(kernels::BestIsa(), kernels::Storage::kFp32, kWidth, kWidth, weight, {}),
           a(threads, std::vector<float>(kTokens * kWidth, 0.5f)),
           c(threads, std::vector<float>(kTokens * kWidth)) {}
     cpu::WorkerPool pool;

@@ -13,6 +13,10 @@ std::vector<Isa> DetectIsas() {
     isas.push_back(Isa::kAvx2);
   }
   if (__builtin_cpu_supports("avx512f")) isas.push_back(Isa::kAvx512);
+  if (__builtin_cpu_supports("avx512f") &&
+      __builtin_cpu_supports("avx512bf16")) {
+    isas.push_back(Isa::kAvx512Bf16);
+  }
 #endif
   return isas;
 }
@@ -35,6 +39,8 @@ const char* IsaName(Isa isa) {
       return "avx2";
     case Isa::kAvx512:
       return "avx512";
+    case Isa::kAvx512Bf16:
+      return "avx512bf16";
   }
   __builtin_unreachable();
 }

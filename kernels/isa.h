@@ -11,7 +11,12 @@
 namespace groupmamba::kernels {
 
 // Those that an implementation exists for, slowest first.
-enum class Isa { kPortable, kAvx2, kAvx512 };
+enum class Isa {
+  kPortable,
+  kAvx2,  // with FMA
+  kAvx512,
+  kAvx512Bf16,  // AVX-512 with the bf16 dot product
+};
 
 // Those that this build has and this processor runs, slowest first; kPortable
 // always.
@@ -20,7 +25,7 @@ absl::Span<const Isa> SupportedIsas();
 // The fastest of them.
 Isa BestIsa();
 
-// "portable", "avx2", "avx512".
+// "portable", "avx2", "avx512", "avx512bf16".
 const char* IsaName(Isa isa);
 
 }  // namespace groupmamba::kernels

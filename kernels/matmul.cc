@@ -1,6 +1,9 @@
 #include "kernels/matmul.h"
 
+#include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <cstring>
 #include <new>
 
 #include "kernels/matmul_variant.h"
@@ -18,42 +21,72 @@ const MatmulVariant& VariantOf(Isa isa) {
       return kMatmulAvx2;
     case Isa::kAvx512:
       return kMatmulAvx512;
+    case Isa::kAvx512Bf16:
+      return kMatmulAvx512Bf16;
 #endif
     default:
       return kMatmulPortable;
   }
 }
 
-}  // namespace
-
-void PackedMatrix::Free::operator()(float* memory) const {
-  ::operator delete[](memory, kAlignment);
+int64_t RoundUp(int64_t value, int64_t step) {
+  return (value + step - 1) / step * step;
 }
 
-PackedMatrix::PackedMatrix(Isa isa, int64_t k, int64_t n,
+// To the nearest, ties to even; NaN stays NaN, made quiet.
+uint16_t ToBf16(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  if (std::isnan(x)) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+}  // namespace
+
+void PackedMatrix::Free::operator()(void* memory) const {
+  ::operator delete(memory, kAlignment);
+}
+
+// Panels [k, panel_width], or for bf16 [k / 2, panel_width, 2], then the bias;
+// what lies beyond n, or beyond an odd k, is 0.
+PackedMatrix::PackedMatrix(Isa isa, Storage storage, int64_t k, int64_t n,
                            absl::Span<const float> weight,
                            absl::Span<const float> bias)
-    : isa_(isa), k_(k), n_(n), panel_width_(VariantOf(isa).panel_width) {
+    : isa_(isa),
+      storage_(storage),
+      k_(k),
+      n_(n),
+      panel_width_(VariantOf(isa).panel_width) {
   assert(static_cast<int64_t>(weight.size()) == k * n);
   assert(bias.empty() || static_cast<int64_t>(bias.size()) == n);
-  const int64_t padded = (n + panel_width_ - 1) / panel_width_ * panel_width_;
-  panels_size_ = padded * k;
-  data_.reset(static_cast<float*>(
-      ::operator new[]((panels_size_ + padded) * sizeof(float), kAlignment)));
-  for (int64_t column = 0; column < padded; ++column) {
-    float* const to = data_.get() + column / panel_width_ * panel_width_ * k +
-                      column % panel_width_;
-    for (int64_t i = 0; i < k; ++i) {
-      to[i * panel_width_] = column < n ? weight[column * k + i] : 0;
-    }
-    data_[panels_size_ + column] =
-        column < n && !bias.empty() ? bias[column] : 0;
+  const int64_t columns = RoundUp(n, panel_width_);
+  panel_stride_ =
+      panel_width_ * (storage == Storage::kBf16 ? RoundUp(k, 2) : k);
+  const int64_t element = storage == Storage::kBf16 ? 2 : 4;
+  const int64_t bias_at =
+      RoundUp(columns / panel_width_ * panel_stride_ * element, 64);
+  bytes_ = bias_at + columns * static_cast<int64_t>(sizeof(float));
+  data_.reset(::operator new(bytes_, kAlignment));
+  std::memset(data_.get(), 0, bytes_);
+  bias_ = reinterpret_cast<float*>(static_cast<char*>(data_.get()) + bias_at);
+  std::copy(bias.begin(), bias.end(), bias_);
+  for (int64_t column = 0; column < n; ++column) {
+    Pack(weight.data() + column * k, column);
   }
 }
 
-int64_t PackedMatrix::bytes() const {
-  const int64_t padded = panels_size_ / k_;
-  return (panels_size_ + padded) * static_cast<int64_t>(sizeof(float));
+void PackedMatrix::Pack(const float* values, int64_t column) {
+  const int64_t panel = column / panel_width_ * panel_stride_;
+  const int64_t place = column % panel_width_;
+  if (storage_ == Storage::kFp32) {
+    float* const to = static_cast<float*>(data_.get()) + panel + place;
+    for (int64_t i = 0; i < k_; ++i) to[i * panel_width_] = values[i];
+    return;
+  }
+  uint16_t* const to = static_cast<uint16_t*>(data_.get()) + panel + 2 * place;
+  for (int64_t i = 0; i < k_; ++i) {
+    to[i / 2 * 2 * panel_width_ + i % 2] = ToBf16(values[i]);
+  }
 }
 
 void Multiply(const MatmulRows& a, const PackedMatrix& b,
@@ -65,17 +98,24 @@ void Multiply(const MatmulRows& a, const PackedMatrix& b,
   assert(range.k_begin + k <= b.k() && range.n_begin + n <= b.n());
   assert(k % a.segments == 0);
   if (a.rows == 0) return;
-  VariantOf(b.isa()).multiply({
+  const int64_t offset = range.n_begin / b.panel_width() * b.panel_stride() +
+                         range.k_begin * b.panel_width();
+  const MatmulVariant& variant = VariantOf(b.isa());
+  MatmulJob job = {
       .a = a,
       .segment_k = k / a.segments,
-      .b = b.panels() + range.n_begin * b.k() + range.k_begin * b.panel_width(),
-      .panel_stride = b.k() * b.panel_width(),
+      .b = static_cast<const float*>(b.panels()) + offset,
+      .panel_stride = b.panel_stride(),
       .columns = n,
       .bias = start == MatmulStart::kBias ? b.bias() + range.n_begin : nullptr,
       .finish = finish,
       .c = c,
       .c_stride = c_stride,
-  });
+  };
+  if (b.storage() == Storage::kFp32) return variant.multiply(job);
+  assert(range.k_begin % 2 == 0);
+  job.b = static_cast<const uint16_t*>(b.panels()) + offset;
+  variant.multiply_pairs(job);
 }
 
 void Multiply(const MatmulRows& a, const PackedMatrix& b,

@@ -1,4 +1,5 @@
-// C = A B + bias, where B is packed once, at load: fp32, plain pointers.
+// C = A B + bias, where B is packed once, at load: A and C in fp32, B in fp32
+// or bf16, sums in fp32. Plain pointers.
 //
 // B [k, n] is stored in panels as wide as two vectors, k after k, so that the
 // inner loop reads it in order; A is read where it lies. Bias, ReLU and
@@ -29,32 +30,40 @@ class PackedMatrix {
  public:
   // weight: [n, k] row by row, as the model's files have it (C = A weight^T).
   // bias: [n], or empty: zeros. k and n are at least 1.
-  PackedMatrix(Isa isa, int64_t k, int64_t n, absl::Span<const float> weight,
-               absl::Span<const float> bias);
+  PackedMatrix(Isa isa, Storage storage, int64_t k, int64_t n,
+               absl::Span<const float> weight, absl::Span<const float> bias);
 
   int64_t k() const { return k_; }
   int64_t n() const { return n_; }
   // Columns a panel, in memory and in MatmulRange::n_begin.
   int64_t panel_width() const { return panel_width_; }
   Isa isa() const { return isa_; }
-  int64_t bytes() const;
+  Storage storage() const { return storage_; }
+  int64_t bytes() const { return bytes_; }
 
-  // For the implementations: panel p holds [k, panel_width] from here on,
-  // columns beyond n are 0.
-  const float* panels() const { return data_.get(); }
-  const float* bias() const { return data_.get() + panels_size_; }
+  // For Multiply: the panels, `panel_stride` elements each, and the bias,
+  // padded to whole panels.
+  const void* panels() const { return data_.get(); }
+  int64_t panel_stride() const { return panel_stride_; }
+  const float* bias() const { return bias_; }
 
  private:
   struct Free {
-    void operator()(float* memory) const;
+    void operator()(void* memory) const;
   };
 
+  // Writes one column, its k values.
+  void Pack(const float* values, int64_t column);
+
   Isa isa_;
+  Storage storage_;
   int64_t k_;
   int64_t n_;
   int64_t panel_width_;
-  int64_t panels_size_;  // floats
-  std::unique_ptr<float[], Free> data_;
+  int64_t panel_stride_;
+  int64_t bytes_;
+  std::unique_ptr<void, Free> data_;
+  float* bias_;  // in data_
 };
 
 // c: [a.rows, range.n_count], c_stride floats a row, at least n_count.

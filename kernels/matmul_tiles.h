@@ -31,6 +31,7 @@ struct MatmulTiles {
     float* c;
     const float* residual;  // null: none
     int64_t columns;        // of the panel that exist, up to kPanel
+    bool relu;
   };
 
   static void Multiply(const MatmulJob& job) {
@@ -39,12 +40,13 @@ struct MatmulTiles {
     const int64_t tiles = (job.a.rows + kTileRows - 1) / kTileRows;
     const int64_t height = job.a.rows / tiles;
     const int64_t higher = job.a.rows % tiles;  // so many have a row more
-    const float* b = job.b;
+    const auto* b = static_cast<const float*>(job.b);
     for (int64_t n = 0; n < job.columns; n += kPanel, b += job.panel_stride) {
       Tile tile;
       tile.b = b;
       tile.bias = job.bias ? job.bias + n : nullptr;
       tile.columns = job.columns - n < kPanel ? job.columns - n : kPanel;
+      tile.relu = job.finish.relu;
       tile.row = 0;
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t rows = height + (t < higher ? 1 : 0);
@@ -142,7 +144,7 @@ struct MatmulTiles {
   template <int kRows>
   static void End(const MatmulJob& job, const Tile& tile,
                   const Vec (&sum)[kRows][2]) {
-    if (tile.columns == kPanel && !job.finish.relu && !tile.residual) {
+    if (tile.columns == kPanel && !tile.relu && !tile.residual) {
       float* c = tile.c;
       for (int r = 0; r < kRows; ++r, c += job.c_stride) {
         Simd::Store(c, sum[r][0]);
@@ -160,7 +162,7 @@ struct MatmulTiles {
       for (int v = 0; v < 2; ++v) {
         const int64_t columns = tile.columns - v * kLanes;
         Vec x = sum[r][v];
-        if (job.finish.relu) x = Simd::Max(0.0f, x);
+        if (tile.relu) x = Simd::Max(0.0f, x);
         if (tile.residual) {
           x = x + LoadColumns(tile.residual + r * job.finish.residual_stride +
                                   v * kLanes,

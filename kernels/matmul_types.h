@@ -28,11 +28,17 @@ struct MatmulRows {
   int64_t segment_stride = 0;
 };
 
+// How a packed matrix is stored, and with it how a product rounds its operands.
+enum class Storage {
+  kFp32,
+  kBf16,  // both operands are rounded to bf16, to the nearest, ties to even
+};
+
 // A part of the right operand; by default all of it. A sum over k that is cut
 // into ranges, each continuing from the last one's result, has the same bits as
 // the whole.
 struct MatmulRange {
-  int64_t k_begin = 0;
+  int64_t k_begin = 0;   // even where the matrix is stored as bf16
   int64_t k_count = -1;  // -1: all from k_begin; must be all with segments > 1
   int64_t n_begin = 0;   // a multiple of PackedMatrix::panel_width()
   int64_t n_count = -1;  // -1: all from n_begin

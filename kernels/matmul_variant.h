@@ -16,8 +16,8 @@ namespace groupmamba::kernels {
 struct MatmulJob {
   MatmulRows a;
   int64_t segment_k;     // k of one segment
-  const float* b;        // the first panel's first k of the range
-  int64_t panel_stride;  // floats from panel to panel
+  const void* b;         // the first panel's first k of the range
+  int64_t panel_stride;  // elements of B from panel to panel
   int64_t columns;       // of the range
   const float* bias;     // of the range's first column; null: continue from C
   MatmulFinish finish;
@@ -26,13 +26,15 @@ struct MatmulJob {
 };
 
 struct MatmulVariant {
-  void (*multiply)(const MatmulJob& job);
+  void (*multiply)(const MatmulJob& job);        // B is fp32
+  void (*multiply_pairs)(const MatmulJob& job);  // B is bf16, in pairs of k
   int64_t panel_width;
 };
 
 extern const MatmulVariant kMatmulPortable;
 extern const MatmulVariant kMatmulAvx2;
 extern const MatmulVariant kMatmulAvx512;
+extern const MatmulVariant kMatmulAvx512Bf16;
 
 }  // namespace groupmamba::kernels
 

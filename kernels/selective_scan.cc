@@ -19,6 +19,7 @@ const ScanVariant& VariantOf(Isa isa) {
     case Isa::kAvx2:
       return kScanAvx2;
     case Isa::kAvx512:
+    case Isa::kAvx512Bf16:
       return kScanAvx512;
 #endif
     default:

@@ -17,6 +17,17 @@ struct SimdAvx2 {
   static Vec Load(const float* from) { return _mm256_loadu_ps(from); }
   static void Store(float* to, Vec x) { _mm256_storeu_ps(to, x); }
 
+  // Of eight pairs of bf16 the first ones, or the second ones, as floats.
+  static Vec LoadLowHalves(const void* pairs) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(
+        _mm256_loadu_si256(static_cast<const __m256i*>(pairs)), 16));
+  }
+  static Vec LoadHighHalves(const void* pairs) {
+    return _mm256_castsi256_ps(
+        _mm256_and_si256(_mm256_loadu_si256(static_cast<const __m256i*>(pairs)),
+                         _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+  }
+
   // All ones in the first `count` lanes.
   static __m256i Mask(int count) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);

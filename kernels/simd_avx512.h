@@ -19,6 +19,17 @@ struct SimdAvx512 {
   static Vec Load(const float* from) { return _mm512_loadu_ps(from); }
   static void Store(float* to, Vec x) { _mm512_storeu_ps(to, x); }
 
+  // Of sixteen pairs of bf16 the first ones, or the second ones, as floats.
+  static Vec LoadLowHalves(const void* pairs) {
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_loadu_si512(pairs), 16));
+  }
+  static Vec LoadHighHalves(const void* pairs) {
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_loadu_si512(pairs),
+                         _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+  }
+
   static __mmask16 Mask(int count) {
     return static_cast<__mmask16>((uint32_t{1} << count) - 1);
   }

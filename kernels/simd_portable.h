@@ -13,6 +13,13 @@ struct SimdPortable {
   using Vec = float __attribute__((vector_size(16)));
   using Bits = int32_t __attribute__((vector_size(16)));
 
+  using Unsigned = uint32_t __attribute__((vector_size(16)));
+  static Unsigned LoadBits(const void* from) {
+    Unsigned bits;
+    __builtin_memcpy(&bits, from, sizeof(bits));
+    return bits;
+  }
+
   static Vec Set(float x) { return Vec{x, x, x, x}; }
 
   static Vec Load(const float* from) {
@@ -21,6 +28,14 @@ struct SimdPortable {
     return x;
   }
   static void Store(float* to, Vec x) { __builtin_memcpy(to, &x, sizeof(x)); }
+
+  // Of four pairs of bf16 the first ones, or the second ones, as floats.
+  static Vec LoadLowHalves(const void* pairs) {
+    return reinterpret_cast<Vec>(LoadBits(pairs) << 16);
+  }
+  static Vec LoadHighHalves(const void* pairs) {
+    return reinterpret_cast<Vec>(LoadBits(pairs) & 0xffff0000);
+  }
 
   // The first `count` lanes, 1 to kLanes; the others are 0, and their memory is
   // not touched.
@@ -56,7 +71,6 @@ struct SimdPortable {
   // x 2^n, where n is the integer in the low 9 bits of `bits`, and neither x
   // nor the result is 0, subnormal or infinite.
   static Vec AddExponent(Vec x, Vec bits) {
-    using Unsigned = uint32_t __attribute__((vector_size(16)));
     return reinterpret_cast<Vec>(reinterpret_cast<Unsigned>(x) +
                                  (reinterpret_cast<Unsigned>(bits) << 23));
   }

@@ -16,6 +16,7 @@ const TokenVariant& VariantOf(Isa isa) {
     case Isa::kAvx2:
       return kTokenAvx2;
     case Isa::kAvx512:
+    case Isa::kAvx512Bf16:
       return kTokenAvx512;
 #endif
     default:

@@ -27,14 +27,26 @@ absl::Status CheckDevice(absl::string_view device) {
       "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
 }
 
-absl::Status CheckPrecision(absl::string_view precision) {
+absl::Status CheckPrecision(const EngineOptions& options) {
+  const std::string& precision = options.precision;
   if (precision == "auto" || precision == "fp32") return absl::OkStatus();
-  if (precision == "bf16") {
-    return absl::InvalidArgumentError(
-        "precision bf16 is not supported by this build; use auto or fp32");
+  if (precision != "bf16") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "precision \"", precision, "\" is none of auto, fp32, bf16"));
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "precision \"", precision, "\" is none of auto, fp32, bf16"));
+  if (options.implementation == EngineImplementation::kTorch) {
+    return absl::InvalidArgumentError(
+        "precision bf16 is not there with the torch engine; use native");
+  }
+  return absl::OkStatus();
+}
+
+// auto: bf16 where the processor multiplies it faster than fp32.
+kernels::Storage StorageFor(absl::string_view precision) {
+  const bool bf16 =
+      precision == "bf16" ||
+      (precision == "auto" && kernels::BestIsa() == kernels::Isa::kAvx512Bf16);
+  return bf16 ? kernels::Storage::kBf16 : kernels::Storage::kFp32;
 }
 
 absl::Status CheckThreads(int threads) {
@@ -53,13 +65,14 @@ int Cores() {
 absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
     const ModelFolder& model, const EngineOptions& options) {
   GM_RETURN_IF_ERROR(CheckDevice(options.device));
-  GM_RETURN_IF_ERROR(CheckPrecision(options.precision));
+  GM_RETURN_IF_ERROR(CheckPrecision(options));
   GM_RETURN_IF_ERROR(CheckThreads(options.threads));
   const int threads = options.threads > 0 ? options.threads : Cores();
   if (options.implementation == EngineImplementation::kTorch) {
     return LoadTorchEngine(model, threads);
   }
-  return cpu::LoadCpuEngine(model, threads, kernels::BestIsa());
+  return cpu::LoadCpuEngine(model, threads, kernels::BestIsa(),
+                            StorageFor(options.precision));
 }
 
 }  // namespace groupmamba

@@ -48,7 +48,8 @@ struct EngineOptions {
   // "auto", "cpu", "cuda", "cuda:N". auto: the first GPU, or the processor.
   std::string device = "auto";
 
-  // "auto", "fp32", "bf16".
+  // "auto", "fp32", "bf16" (operands of matrix products; slower than fp32 where
+  // the processor has no instruction for it). auto: bf16 where it has one.
   std::string precision = "auto";
 
   // Threads of one instance on a processor; 0: all cores that the process may

@@ -35,8 +35,9 @@ NormalisationTable MakeNormalisationTable(const InputConfig& input) {
 class CpuEngine final : public Engine {
  public:
   CpuEngine(const ModelConfig& config, const WeightScope::Map& weights,
-            int threads, kernels::Isa isa)
-      : network_(config, SpecOf(config.block), weights, isa),
+            int threads, kernels::Isa isa, kernels::Storage storage)
+      : storage_(storage),
+        network_(config, SpecOf(config.block), weights, isa, storage),
         side_(config.input.crop),
         classes_(config.classes),
         table_(MakeNormalisationTable(config.input)),
@@ -70,7 +71,9 @@ class CpuEngine final : public Engine {
   }
 
   std::string device() const override { return "cpu"; }
-  std::string precision() const override { return "fp32"; }
+  std::string precision() const override {
+    return storage_ == kernels::Storage::kBf16 ? "bf16" : "fp32";
+  }
 
  private:
   void Classify(const uint8_t* image, Lane& lane, float* logits) const {
@@ -85,6 +88,7 @@ class CpuEngine final : public Engine {
     network_.Forward({side_, side_}, read_row, lane, logits);
   }
 
+  const kernels::Storage storage_;
   const Network network_;
   const int64_t side_;
   const size_t classes_;
@@ -118,13 +122,13 @@ WeightScope::Map FloatsOf(const SafetensorsFile& file,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Engine>> LoadCpuEngine(const ModelFolder& model,
-                                                      int threads,
-                                                      kernels::Isa isa) {
+absl::StatusOr<std::unique_ptr<Engine>> LoadCpuEngine(
+    const ModelFolder& model, int threads, kernels::Isa isa,
+    kernels::Storage storage) {
   GM_ASSIGN_OR_RETURN(const SafetensorsFile file, ReadWeights(model));
   std::vector<std::vector<float>> copies;
   return std::make_unique<CpuEngine>(model.config, FloatsOf(file, &copies),
-                                     threads, isa);
+                                     threads, isa, storage);
 }
 
 }  // namespace groupmamba::cpu

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "kernels/isa.h"
+#include "kernels/matmul_types.h"
 #include "model/config.h"
 #include "model/engine.h"
 
@@ -16,7 +17,8 @@ namespace groupmamba::cpu {
 // FAILED_PRECONDITION, as LoadEngine.
 absl::StatusOr<std::unique_ptr<Engine>> LoadCpuEngine(const ModelFolder& model,
                                                       int threads,
-                                                      kernels::Isa isa);
+                                                      kernels::Isa isa,
+                                                      kernels::Storage storage);
 
 }  // namespace groupmamba::cpu
 

@@ -20,7 +20,7 @@ constexpr int64_t kTokensPerSum = 128;
 }  // namespace
 
 WeightScope WeightScope::operator/(absl::string_view module) const {
-  return WeightScope(weights_, isa_,
+  return WeightScope(weights_, isa_, storage_,
                      prefix_.empty() ? std::string(module)
                                      : absl::StrCat(prefix_, ".", module));
 }
@@ -48,10 +48,12 @@ PackedMatrix PackLinear(const WeightScope& scope) {
   const absl::Span<const float> weight = scope.Get("weight");
   const absl::Span<const float> bias = scope.Get("bias");
   const int64_t n = bias.size();
-  return PackedMatrix(scope.isa(), weight.size() / n, n, weight, bias);
+  return PackedMatrix(scope.isa(), scope.storage(), weight.size() / n, n,
+                      weight, bias);
 }
 
-PackedMatrix PackConvolution(kernels::Isa isa, absl::Span<const float> weight,
+PackedMatrix PackConvolution(kernels::Isa isa, kernels::Storage storage,
+                             absl::Span<const float> weight,
                              absl::Span<const float> bias, int64_t side) {
   const int64_t out = bias.size();
   const int64_t window = side * side;
@@ -65,7 +67,7 @@ PackedMatrix PackConvolution(kernels::Isa isa, absl::Span<const float> weight,
       }
     }
   }
-  return PackedMatrix(isa, k, out, ordered, bias);
+  return PackedMatrix(isa, storage, k, out, ordered, bias);
 }
 
 Depthwise::Depthwise(const WeightScope& scope, int64_t width, int64_t slice)

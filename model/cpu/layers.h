@@ -31,18 +31,25 @@ class WeightScope {
   using Map = std::map<std::string, absl::Span<const float>>;
 
   // `weights` must outlive the scope. `prefix` is empty or a module's name.
-  WeightScope(const Map& weights, kernels::Isa isa, std::string prefix = "")
-      : weights_(weights), isa_(isa), prefix_(std::move(prefix)) {}
+  WeightScope(const Map& weights, kernels::Isa isa, kernels::Storage storage,
+              std::string prefix = "")
+      : weights_(weights),
+        isa_(isa),
+        storage_(storage),
+        prefix_(std::move(prefix)) {}
 
   // The module below this one.
   WeightScope operator/(absl::string_view module) const;
   absl::Span<const float> Get(absl::string_view parameter) const;
   kernels::Isa isa() const { return isa_; }
+  // Of matrices; those that decide the scan's steps and the logits stay fp32.
+  kernels::Storage storage() const { return storage_; }
   const std::string& prefix() const { return prefix_; }
 
  private:
   const Map& weights_;
   kernels::Isa isa_;
+  kernels::Storage storage_;
   std::string prefix_;
 };
 
@@ -81,6 +88,7 @@ kernels::PackedMatrix PackLinear(const WeightScope& scope);
 // window's rows, columns and channels, as the window lies in a channel-last
 // picture.
 kernels::PackedMatrix PackConvolution(kernels::Isa isa,
+                                      kernels::Storage storage,
                                       absl::Span<const float> weight,
                                       absl::Span<const float> bias,
                                       int64_t side);

@@ -33,8 +33,9 @@ PackedMatrix PackHeads(const WeightScope& root, bool two) {
                    mean_bias.begin(), mean);
   }
   const int64_t classes = mean_bias.size();
-  return PackedMatrix(root.isa(), mean_weight.size() / classes, classes,
-                      mean_weight, mean_bias);
+  return PackedMatrix(root.isa(), kernels::Storage::kFp32,
+                      mean_weight.size() / classes, classes, mean_weight,
+                      mean_bias);
 }
 
 }  // namespace
@@ -62,21 +63,24 @@ Network::Convolution Network::LoadStem(const WeightScope& scope, int index,
   }
   const int64_t in = index == 0 ? kPixelChannels : out;
   const int64_t side = std::lround(std::sqrt(k / in));
-  return {PackConvolution(scope.isa(), folded, bias, side), side, step,
+  return {PackConvolution(scope.isa(), scope.storage(), folded, bias, side),
+          side, step,
           /*relu=*/true};
 }
 
 Network::Convolution Network::LoadDownsampling(const WeightScope& scope) {
   const WeightScope projection = scope / "proj";
-  return {PackConvolution(scope.isa(), projection.Get("weight"),
-                          projection.Get("bias"), /*side=*/3),
-          /*side=*/3, /*step=*/2, /*relu=*/false};
+  return {
+      PackConvolution(scope.isa(), scope.storage(), projection.Get("weight"),
+                      projection.Get("bias"), /*side=*/3),
+      /*side=*/3, /*step=*/2, /*relu=*/false};
 }
 
 Network::Network(const ModelConfig& config, const BlockSpec& spec,
-                 const WeightScope::Map& weights, kernels::Isa isa)
+                 const WeightScope::Map& weights, kernels::Isa isa,
+                 kernels::Storage storage)
     : isa_(isa) {
-  const WeightScope root(weights, isa);
+  const WeightScope root(weights, isa, storage);
   const WeightScope stem = root / "patch_embed1";
   stem_.push_back(LoadStem(stem, 0, /*step=*/2));
   stem_.push_back(LoadStem(stem, 3, /*step=*/1));

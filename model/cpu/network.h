@@ -1,5 +1,7 @@
 // GroupMamba on the processor, for serving: the same network as
-// model/network.h composed of the kernels in kernels/, without LibTorch. fp32.
+// model/network.h composed of the kernels in kernels/, without LibTorch.
+// Everything is fp32, but with Storage::kBf16 most products round their
+// operands.
 //
 // A picture's logits have the same bits whatever the number of threads and
 // whichever picture ran before or beside it: every sum runs in a fixed order.
@@ -31,7 +33,8 @@ class Network {
   // Packs copies of the weights; nothing of `weights` is kept. They must have
   // been checked against the configuration (model/weights.h).
   Network(const ModelConfig& config, const BlockSpec& spec,
-          const WeightScope::Map& weights, kernels::Isa isa);
+          const WeightScope::Map& weights, kernels::Isa isa,
+          kernels::Storage storage);
 
   // Writes row `row` of the picture, normalised: width * 3 floats, R, G, B by
   // pixel. Called once for every row, on the lane's threads.

@@ -11,6 +11,7 @@ namespace groupmamba::cpu {
 namespace {
 
 using kernels::PackedMatrix;
+using kernels::Storage;
 
 constexpr double kOutNormEpsilon = 1e-5;
 
@@ -33,11 +34,12 @@ PackedMatrix PackInProjection(const WeightScope& scope, int64_t width,
   const std::vector<float> gate =
       WithRows(weight.subspan(width * width), width, padded);
   rows.insert(rows.end(), gate.begin(), gate.end());
-  return PackedMatrix(scope.isa(), width, 2 * padded, rows, {});
+  return PackedMatrix(scope.isa(), scope.storage(), width, 2 * padded, rows,
+                      {});
 }
 
 PackedMatrix PackOutProjection(const WeightScope& scope, int64_t width) {
-  return PackedMatrix(scope.isa(), width, width,
+  return PackedMatrix(scope.isa(), scope.storage(), width, width,
                       (scope / "out_proj").Get("weight"), {});
 }
 
@@ -50,8 +52,9 @@ Ss2d::Ss2d(const WeightScope& scope, kernels::Direction direction)
       direction_(direction),
       in_proj_(PackInProjection(scope, width_, padded_)),
       convolution_(scope / "conv2d", padded_, padded_),
-      x_proj_(scope.isa(), width_, rank_ + 2, scope.Get("x_proj_weight"), {}),
-      dt_proj_(scope.isa(), rank_, padded_,
+      x_proj_(scope.isa(), Storage::kFp32, width_, rank_ + 2,
+              scope.Get("x_proj_weight"), {}),
+      dt_proj_(scope.isa(), Storage::kFp32, rank_, padded_,
                WithRows(scope.Get("dt_projs_weight"), rank_, padded_), {}),
       d_(WithRows(scope.Get("Ds"), 1, padded_)),
       delta_bias_(WithRows(scope.Get("dt_projs_bias"), 1, padded_)),

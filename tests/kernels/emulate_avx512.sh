@@ -18,6 +18,7 @@ for kernel in matmul selective_scan token_kernels; do
   compile ${kernel}_portable kernels/${kernel}_portable.cc
   compile ${kernel} kernels/${kernel}.cc -DGROUPMAMBA_X86_KERNELS
 done
+compile matmul_avx512bf16 kernels/matmul_avx512bf16.cc -Itests/kernels/emulated -Wno-psabi
 # The dispatcher is told that this processor has everything.
 compile isa kernels/isa.cc -DGROUPMAMBA_X86_KERNELS '-D__builtin_cpu_supports(feature)=true'
 compile scan_oracle tests/reference/selective_scan_oracle.cc

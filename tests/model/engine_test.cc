@@ -194,8 +194,10 @@ TEST_F(EngineTest, OptionsOutOfRangeAreNamed) {
   WriteWeights();
   for (const EngineOptions& options :
        {EngineOptions{.device = "tpu"}, EngineOptions{.device = ""},
-        EngineOptions{.precision = "bf16"}, EngineOptions{.precision = "fp8"},
-        EngineOptions{.threads = -1}, EngineOptions{.threads = 100'000}}) {
+        EngineOptions{.implementation = EngineImplementation::kTorch,
+        .precision = "bf16"},
+        EngineOptions{.precision = "fp8"}, EngineOptions{.threads = -1},
+        EngineOptions{.threads = 100'000}}) {
     EXPECT_EQ(LoadEngine(model_, options).status().code(),
               absl::StatusCode::kInvalidArgument);
   }

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,17 +23,19 @@ namespace groupmamba {
 namespace {
 
 using kernels::Isa;
+using kernels::Storage;
 
 // Runs the network on pictures [batch, 3, height, width], normalised.
 class Runner {
  public:
-  Runner(const ModelConfig& config, Isa isa, int threads)
+  Runner(const ModelConfig& config, Isa isa, int threads,
+         Storage storage = Storage::kFp32)
       : classes_(config.classes), pool_(threads), scratch_(threads) {
     const auto values = FormulaWeights(config, 1).value();
     cpu::WeightScope::Map weights;
     for (const auto& [name, tensor] : values) weights[name] = tensor;
     network_ = std::make_unique<cpu::Network>(config, SpecOf(config.block),
-                                              weights, isa);
+                                              weights, isa, storage);
   }
 
   std::vector<float> Run(
@@ -108,13 +112,15 @@ TEST_P(CpuNetworkTest, EveryBlockAndTheLogitsEqualTheComposition) {
 TEST_P(CpuNetworkTest, TheNumberOfThreadsDoesNotChangeABit) {
   const ModelConfig config = SmallConfig(GetParam());
   const std::vector<float> picture = FormulaInput(1, 96, 80, 1);
-  const std::vector<float> alone =
-      Runner(config, kernels::BestIsa(), 1).Run(picture.data(), 96, 80);
-  for (const int threads : {2, 3, 7}) {
-    EXPECT_EQ(
-        Runner(config, kernels::BestIsa(), threads).Run(picture.data(), 96, 80),
-        alone)
-        << threads << " threads";
+  for (const Storage storage : {Storage::kFp32, Storage::kBf16}) {
+    const auto run = [&](int threads) {
+      return Runner(config, kernels::BestIsa(), threads, storage)
+          .Run(picture.data(), 96, 80);
+    };
+    const std::vector<float> alone = run(1);
+    for (const int threads : {2, 3, 7}) {
+      EXPECT_EQ(run(threads), alone) << threads << " threads";
+    }
   }
 }
 
@@ -149,6 +155,41 @@ TEST_P(CpuGoldenTest, TheLogitsAreTheReferences) {
                   GoldenTolerance().logits);
     }
   }
+}
+
+// The goldens' own rule: a relative distance of at most 3e-2, and the same
+// first class wherever the reference is clear about it.
+TEST_P(CpuGoldenTest, Bf16StaysNearTheReference) {
+  const GoldenLogits golden = ReadGoldenLogits(GetParam()).value();
+  const int64_t classes = golden.config.classes;
+  const std::vector<float> input =
+      FormulaInput(golden.batch, golden.height, golden.width, golden.seed);
+  Runner runner(golden.config, kernels::BestIsa(), 2, Storage::kBf16);
+  double difference = 0, norm = 0;
+  for (int64_t n = 0; n < golden.batch; ++n) {
+    const std::vector<float> logits =
+        runner.Run(input.data() + n * 3 * golden.height * golden.width,
+                   golden.height, golden.width);
+    std::vector<float> expected(golden.logits.begin() + n * classes,
+                                golden.logits.begin() + (n + 1) * classes);
+    for (int64_t c = 0; c < classes; ++c) {
+      difference += std::pow(double{logits[c]} - double{expected[c]}, 2);
+      norm += std::pow(double{expected[c]}, 2);
+    }
+    const auto first = std::max_element(expected.begin(), expected.end());
+    const int64_t label = first - expected.begin();
+    const float best = *first;
+    std::nth_element(expected.begin(), expected.begin() + 1, expected.end(),
+                     std::greater<float>());
+    if (best - expected[1] > 0.1f) {
+      EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(),
+                label);
+    }
+  }
+  RecordProperty("relative_distance",
+                 absl::StrCat(std::sqrt(difference / norm)));
+  EXPECT_LE(std::sqrt(difference / norm), 3e-2);
+  EXPECT_GT(difference, 0);  // bf16 was at work
 }
 
 }  // namespace

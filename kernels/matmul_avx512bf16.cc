@@ -1,0 +1,44 @@
+// The matrix product for AVX-512 with its bf16 dot product;
+// kernels/CMakeLists.txt gives this file its flags.
+#include "kernels/matmul_pairs.h"
+#include "kernels/matmul_tiles.h"
+#include "kernels/matmul_variant.h"
+#include "kernels/simd_avx512.h"
+
+namespace groupmamba::kernels {
+namespace {
+
+// The wrapper by another name, so that what this file compiles with its own
+// flags is never the linker's choice for the file without them.
+struct SimdAvx512Bf16 : SimdAvx512 {};
+
+struct Dot {
+  using Element = uint16_t;
+  using Columns = __m512i;
+
+  static void Round(const float* from, int64_t count, uint16_t* to) {
+    for (int64_t i = 0; i < count; ++i) {
+      to[i] = static_cast<uint16_t>(RoundedBits(from[i]) >> 16);
+    }
+  }
+  static Columns Load(const uint16_t* pairs) {
+    return _mm512_loadu_si512(pairs);
+  }
+  static __m512 Add(const uint16_t* a, const Columns& b, __m512 sum) {
+    int32_t pair;
+    __builtin_memcpy(&pair, a, sizeof(pair));
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(pair),
+                            (__m512bh)b);
+  }
+};
+
+constexpr int kTileRows = 12;
+using Tiles = MatmulTiles<SimdAvx512Bf16, kTileRows>;
+using Pairs = MatmulPairs<SimdAvx512Bf16, Dot, kTileRows>;
+
+}  // namespace
+
+const MatmulVariant kMatmulAvx512Bf16 = {&Tiles::Multiply, &Pairs::Multiply,
+                                         Tiles::kPanel};
+
+}  // namespace groupmamba::kernels
