@@ -19,9 +19,11 @@ struct MatmulContender {
   std::function<void()> run;
 };
 
-// fp32: LibTorch's 2048-cubed product, plain and with oneDNN's packed weights,
-// and our tile product, on tiles that fit a core's cache.
-std::vector<MatmulContender> MatmulContenders(int threads);
+// LibTorch's 2048-cubed product, plain and with oneDNN's packed weights, and
+// our tile product, on tiles that fit a core's cache. In bf16 LibTorch's plain
+// one only where the processor has instructions for it: without, it takes
+// minutes.
+std::vector<MatmulContender> MatmulContenders(int threads, bool bf16);
 
 }  // namespace groupmamba::bench
 

@@ -40,6 +40,7 @@ struct Options {
   std::vector<int> batches = {1, 8};
   std::vector<int> threads = {1, 2};
   std::vector<std::string> engines = {"native", "torch"};
+  std::string precision = "fp32";
   int rounds = 7;
   bool json = false;
 };
@@ -87,6 +88,7 @@ class Candidate {
                    {.implementation = engine == "torch"
                                           ? EngineImplementation::kTorch
                                           : EngineImplementation::kNative,
+                    .precision = options.precision,
                     .threads = threads}));
     return Candidate(model.config, std::move(loaded));
   }
@@ -118,7 +120,8 @@ class Candidate {
 // All rows of one variant and number of threads, and the limit beside them.
 absl::Status Measure(const Options& options, const std::string& variant,
                      int threads, nlohmann::json* results) {
-  std::vector<MatmulContender> products = MatmulContenders(threads);
+  std::vector<MatmulContender> products =
+      MatmulContenders(threads, options.precision == "bf16");
   std::vector<std::vector<double>> product_seconds(products.size());
   std::vector<Row> rows;
   std::vector<Candidate> candidates;  // one an engine
@@ -157,7 +160,7 @@ absl::Status Measure(const Options& options, const std::string& variant,
     const double gflops = rate * FlopsOf(variant) / 1e9;
     results->push_back({{"variant", variant},
                         {"engine", row.engine},
-                        {"precision", "fp32"},
+                        {"precision", options.precision},
                         {"batch", row.batch},
                         {"threads", threads},
                         {"images_per_s", rate},
@@ -205,6 +208,10 @@ int main(int argc, char** argv) {
   add("--threads", &options.threads, "Threads of the engine");
   add("--engines", &options.engines, "native,torch");
   app.add_option("--models", options.models, "Folder of models")
+      ->capture_default_str();
+  app.add_option("--precision", options.precision,
+                 "fp32 or bf16 (the native engine alone)")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the median counts")
       ->check(CLI::Range(1, 1000))
