@@ -10,9 +10,11 @@ endif()
 # (protobuf) can do without the warnings.
 add_library(gm_flags INTERFACE)
 target_include_directories(gm_flags INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(gm_flags INTERFACE -Wall -Wextra -Wno-unused-parameter)
+# nvcc hands these to the host's compiler in kernels/cuda.
+target_compile_options(gm_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:C,CXX>:-Wall$<SEMICOLON>-Wextra$<SEMICOLON>-Wno-unused-parameter>)
 if(GROUPMAMBA_WERROR)
-  target_compile_options(gm_flags INTERFACE -Werror)
+  target_compile_options(gm_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-Werror>)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(gm_flags INTERFACE -Wthread-safety -Wold-style-cast)
@@ -20,10 +22,10 @@ endif()
 
 # No machine's paths in the programs: builds of the same sources are the same,
 # and a compiler cache serves every checkout.
-add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.>)
 
 # Hardening of what faces the network; no cost that a bench has shown.
-add_compile_options(-fstack-protector-strong)
+add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>)
 add_link_options(-Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   # -g1: line tables are enough for a stack trace, and a quarter of the size.

@@ -39,9 +39,13 @@ class DeviceContext {
   GM_DEVICE W LoadGlobal(const W* from) const {
     return __ldg(from);
   }
+  // In assembly, since nvcc 13.0 may make four stores of an assignment.
   GM_DEVICE void StoreGlobal(Word4* to, const Word4& v) const {
-    *reinterpret_cast<uint4*>(to) =
-        make_uint4(v.word[0], v.word[1], v.word[2], v.word[3]);
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};"
+                 :
+                 : "l"(to), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]),
+                   "r"(v.word[3])
+                 : "memory");
   }
   template <class W>
   GM_DEVICE void StoreGlobal(W* to, const W& value) const {
