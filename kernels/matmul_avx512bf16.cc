@@ -27,8 +27,9 @@ struct Dot {
   static __m512 Add(const uint16_t* a, const Columns& b, __m512 sum) {
     int32_t pair;
     __builtin_memcpy(&pair, a, sizeof(pair));
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(pair),
-                            (__m512bh)b);
+    return _mm512_dpbf16_ps(sum,
+                            reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair)),
+                            reinterpret_cast<__m512bh>(b));
   }
 };
 

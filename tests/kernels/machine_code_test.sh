@@ -24,6 +24,10 @@ uses() { objdump -d --no-show-raw-insn "$1" | grep -cE "%($2)[0-9]" || true; }
 has_many() { [ "$(uses "$1" "$2")" -ge 500 ]; }
 has_none() { [ "$(uses "$1" "$2")" -eq 0 ]; }
 
+has_dot_products() {
+  [ "$(objdump -d --no-show-raw-insn "$1" | grep -c vdpbf16ps)" -ge 24 ]
+}
+
 # Of the memory and stack helpers alone; an exp or log would be one more.
 calls_no_library() {
   local others
@@ -53,6 +57,9 @@ for object in "$@"; do
       expect "AVX-512 code is in zmm registers" has_many "$object" zmm
       simd=SimdAvx512 ;;
     *) continue ;;
+  esac
+  case $object in
+    *bf16*) expect "bf16 products use the dot product" has_dot_products "$object" ;;
   esac
   expect "no exp, log or other library call" calls_no_library "$object"
   expect "every inline function carries $simd in its name" \

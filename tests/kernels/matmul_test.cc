@@ -15,7 +15,6 @@ namespace groupmamba::testing {
 namespace {
 
 using kernels::Isa;
-using kernels::MatmulFinish;
 using kernels::MatmulRange;
 using kernels::MatmulRows;
 using kernels::MatmulStart;
