@@ -12,7 +12,6 @@
 namespace groupmamba::testing {
 namespace {
 
-using cuda::Word2;
 using cuda::Word4;
 using ::testing::HasSubstr;
 using Ctx = ExecutorContext;
