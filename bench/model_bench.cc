@@ -41,17 +41,19 @@ struct Options {
   std::vector<int> threads = {1, 2};
   std::vector<std::string> engines = {"native", "torch"};
   std::string precision = "fp32";
+  int size = 224;
   int rounds = 7;
   bool json = false;
 };
 
-// Operations a picture of 224 pixels, a multiplication and an addition counted
-// as two: the models' own count, whatever an engine computes.
-double FlopsOf(const std::string& variant) {
+// Operations a picture, a multiplication and an addition counted as two: the
+// models' own count, whatever an engine computes. It grows with the area.
+double FlopsOf(const std::string& variant, int size) {
   static const std::map<std::string, double> flops = {
       {"tiny", 9.30e9}, {"small", 14.41e9}, {"base", 28.13e9}};
   const auto found = flops.find(variant);
-  return found == flops.end() ? 0 : found->second;
+  const double side = size / 224.0;
+  return found == flops.end() ? 0 : found->second * side * side;
 }
 
 double SecondsOf(const std::function<void()>& run) {
@@ -80,8 +82,9 @@ class Candidate {
                                         const std::string& variant,
                                         const std::string& engine,
                                         int threads) {
-    GM_ASSIGN_OR_RETURN(const ModelFolder model,
+    GM_ASSIGN_OR_RETURN(ModelFolder model,
                         ReadModelFolder(options.models + "/" + variant + "/1"));
+    model.config.input.crop = options.size;
     GM_ASSIGN_OR_RETURN(
         std::unique_ptr<Engine> loaded,
         LoadEngine(model,
@@ -157,10 +160,11 @@ absl::Status Measure(const Options& options, const std::string& variant,
   }
   for (const Row& row : rows) {
     const double rate = row.batch / Median(row.seconds);
-    const double gflops = rate * FlopsOf(variant) / 1e9;
+    const double gflops = rate * FlopsOf(variant, options.size) / 1e9;
     results->push_back({{"variant", variant},
                         {"engine", row.engine},
                         {"precision", options.precision},
+                        {"size", options.size},
                         {"batch", row.batch},
                         {"threads", threads},
                         {"images_per_s", rate},
@@ -212,6 +216,9 @@ int main(int argc, char** argv) {
   app.add_option("--precision", options.precision,
                  "fp32 or bf16 (the native engine alone)")
       ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--size", options.size, "Pixels of a picture's side")
+      ->check(CLI::Range(32, 2048))
       ->capture_default_str();
   app.add_option("--rounds", options.rounds, "Rounds; the median counts")
       ->check(CLI::Range(1, 1000))
