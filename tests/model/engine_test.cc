@@ -21,11 +21,45 @@ using testing::HasSubstr;
 
 constexpr int kSide = 64;  // SmallConfig's crop
 
-std::vector<uint8_t> RandomPicture(int seed) {
+std::vector<uint8_t> RandomPicture(int seed, int side = kSide) {
   std::mt19937 random(seed);
-  std::vector<uint8_t> pixels(kSide * kSide * 3);
+  std::vector<uint8_t> pixels(side * side * 3);
   for (uint8_t& pixel : pixels) pixel = random();
   return pixels;
+}
+
+absl::StatusOr<std::vector<float>> InferOf(
+    const ModelConfig& config, Engine& engine,
+    const std::vector<std::vector<uint8_t>>& pictures) {
+  std::vector<const uint8_t*> images;
+  images.reserve(pictures.size());
+  for (const auto& picture : pictures) images.push_back(picture.data());
+  std::vector<float> logits(pictures.size() * config.classes);
+  const absl::Status status = engine.Infer(images, absl::MakeSpan(logits));
+  if (!status.ok()) return status;
+  return logits;
+}
+
+// Alone and in every place of batches of 2 to 16.
+void ExpectThatNeighboursDoNotMatter(const ModelConfig& config,
+                                     Engine& engine) {
+  std::vector<std::vector<uint8_t>> pictures;
+  std::vector<std::vector<float>> alone;
+  for (int n = 0; n < 16; ++n) {
+    pictures.push_back(RandomPicture(n, config.input.crop));
+    alone.push_back(InferOf(config, engine, {pictures.back()}).value());
+  }
+  for (int batch = 2; batch <= 16; ++batch) {
+    const std::vector<float> together =
+        InferOf(config, engine, {pictures.end() - batch, pictures.end()})
+            .value();
+    for (int n = 0; n < batch; ++n) {
+      const auto row = together.begin() + n * config.classes;
+      EXPECT_EQ(std::vector<float>(row, row + config.classes),
+                alone[16 - batch + n])
+          << "place " << n << " of " << batch;
+    }
+  }
 }
 
 class EngineTest : public testing::Test {
@@ -34,12 +68,7 @@ class EngineTest : public testing::Test {
 
   absl::StatusOr<std::vector<float>> Infer(
       Engine& engine, const std::vector<std::vector<uint8_t>>& pictures) {
-    std::vector<const uint8_t*> images;
-    for (const auto& picture : pictures) images.push_back(picture.data());
-    std::vector<float> logits(pictures.size() * model_.config.classes);
-    const absl::Status status = engine.Infer(images, absl::MakeSpan(logits));
-    if (!status.ok()) return status;
-    return logits;
+    return InferOf(model_.config, engine, pictures);
   }
 
   FormulaFolder folder_{"engine_test", SmallConfig(BlockForm::kReleased)};
@@ -117,25 +146,18 @@ TEST_F(EngineTest, TheNativeEngineAnswersAlikeOnAnyNumberOfThreads) {
   }
 }
 
-// Alone and in every place of batches of 2 to 16.
 TEST_P(ImplementationTest, AnAnswerIsTheSameToTheBitWhateverItsNeighbours) {
-  const std::unique_ptr<Engine> engine = Load(/*threads=*/2);
-  std::vector<std::vector<uint8_t>> pictures;
-  std::vector<std::vector<float>> alone;
-  for (int n = 0; n < 16; ++n) {
-    pictures.push_back(RandomPicture(n));
-    alone.push_back(Infer(*engine, {pictures.back()}).value());
-  }
-  for (int batch = 2; batch <= 16; ++batch) {
-    const std::vector<float> together =
-        Infer(*engine, {pictures.end() - batch, pictures.end()}).value();
-    for (int n = 0; n < batch; ++n) {
-      const auto row = together.begin() + n * model_.config.classes;
-      EXPECT_EQ(std::vector<float>(row, row + model_.config.classes),
-                alone[16 - batch + n])
-          << "place " << n << " of " << batch;
-    }
-  }
+  ExpectThatNeighboursDoNotMatter(model_.config, *Load(/*threads=*/2));
+}
+
+// The paper form, with weights that were trained.
+TEST_P(ImplementationTest, NeighboursDoNotMatterToTheBundledModelEither) {
+  const ModelFolder bundled =
+      ReadModelFolder(GM_SOURCE_DIR "/models/fashion/1").value();
+  ASSERT_EQ(bundled.config.block, BlockForm::kPaper);
+  const std::unique_ptr<Engine> engine =
+      LoadEngine(bundled, {.implementation = GetParam(), .threads = 2}).value();
+  ExpectThatNeighboursDoNotMatter(bundled.config, *engine);
 }
 
 TEST_F(EngineTest, AnEmptyBatchIsNoWork) {
