@@ -20,7 +20,6 @@ namespace {
 using ::nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using testing::TempDir;
 
 ModelConfig ValidConfig() {
   ModelConfig config = *PublishedVariant("tiny");
