@@ -6,7 +6,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <exception>
@@ -22,6 +21,7 @@
 #include "c10/core/InferenceMode.h"
 #include "c10/util/Exception.h"
 #include "model/network.h"
+#include "model/normalisation.h"
 #include "model/tensors.h"
 #include "model/weights.h"
 
@@ -57,20 +57,6 @@ absl::Status CatchingTorch(absl::string_view doing, Body body) {
   return absl::InternalError("the model failed");
 }
 
-// By channel, what each of the 256 byte values is after normalisation.
-using NormalisationTable = std::array<std::array<float, 256>, 3>;
-
-NormalisationTable MakeNormalisationTable(const InputConfig& input) {
-  NormalisationTable table;
-  for (int c = 0; c < 3; ++c) {
-    for (int value = 0; value < 256; ++value) {
-      table[c][value] = static_cast<float>(
-          (value / 255.0 - double{input.mean[c]}) / double{input.std[c]});
-    }
-  }
-  return table;
-}
-
 class TorchEngine final : public Engine {
  public:
   TorchEngine(std::unique_ptr<Network> network, const ModelConfig& config,
@@ -79,7 +65,7 @@ class TorchEngine final : public Engine {
         side_(config.input.crop),
         classes_(config.classes),
         threads_(threads),
-        table_(MakeNormalisationTable(config.input)) {}
+        normalisation_(config.input) {}
 
   absl::Status Infer(absl::Span<const uint8_t* const> images,
                      absl::Span<float> logits) override {
@@ -130,28 +116,20 @@ class TorchEngine final : public Engine {
                       .memory_format(at::MemoryFormat::ChannelsLast));
     const int64_t row = side_ * 3;
     float* const to = input.mutable_data_ptr<float>();
-    at::parallel_for(0, side_, /*grain_size=*/64,
-                     [&](int64_t begin, int64_t end) {
-                       for (int64_t r = begin; r < end; ++r) {
-                         NormaliseRow(image + r * row, to + r * row);
-                       }
-                     });
+    at::parallel_for(
+        0, side_, /*grain_size=*/64, [&](int64_t begin, int64_t end) {
+          for (int64_t r = begin; r < end; ++r) {
+            normalisation_.Apply(image + r * row, side_, to + r * row);
+          }
+        });
     return input;
-  }
-
-  void NormaliseRow(const uint8_t* from, float* to) const {
-    for (int64_t i = 0; i < side_ * 3; i += 3) {
-      to[i] = table_[0][from[i]];
-      to[i + 1] = table_[1][from[i + 1]];
-      to[i + 2] = table_[2][from[i + 2]];
-    }
   }
 
   const std::unique_ptr<Network> network_;
   const int64_t side_;
   const size_t classes_;
   const int threads_;
-  const NormalisationTable table_;
+  const Normalisation normalisation_;
 };
 
 }  // namespace

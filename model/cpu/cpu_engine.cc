@@ -1,7 +1,6 @@
 #include "model/cpu/cpu_engine.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -13,24 +12,11 @@
 #include "model/block_spec.h"
 #include "model/cpu/network.h"
 #include "model/cpu/worker_pool.h"
+#include "model/normalisation.h"
 #include "model/weights.h"
 
 namespace groupmamba::cpu {
 namespace {
-
-// By channel, what each of the 256 byte values is after normalisation.
-using NormalisationTable = std::array<std::array<float, 256>, 3>;
-
-NormalisationTable MakeNormalisationTable(const InputConfig& input) {
-  NormalisationTable table;
-  for (int c = 0; c < 3; ++c) {
-    for (int value = 0; value < 256; ++value) {
-      table[c][value] = static_cast<float>(
-          (value / 255.0 - double{input.mean[c]}) / double{input.std[c]});
-    }
-  }
-  return table;
-}
 
 class CpuEngine final : public Engine {
  public:
@@ -40,7 +26,7 @@ class CpuEngine final : public Engine {
         network_(config, SpecOf(config.block), weights, isa, storage),
         side_(config.input.crop),
         classes_(config.classes),
-        table_(MakeNormalisationTable(config.input)),
+        normalisation_(config.input),
         pool_(threads),
         scratch_(threads),
         activations_(threads) {}
@@ -78,12 +64,7 @@ class CpuEngine final : public Engine {
  private:
   void Classify(const uint8_t* image, Lane& lane, float* logits) const {
     const auto read_row = [&](int64_t row, float* to) {
-      const uint8_t* const from = image + row * side_ * 3;
-      for (int64_t i = 0; i < side_ * 3; i += 3) {
-        to[i] = table_[0][from[i]];
-        to[i + 1] = table_[1][from[i + 1]];
-        to[i + 2] = table_[2][from[i + 2]];
-      }
+      normalisation_.Apply(image + row * side_ * 3, side_, to);
     };
     network_.Forward({side_, side_}, read_row, lane, logits);
   }
@@ -92,7 +73,7 @@ class CpuEngine final : public Engine {
   const Network network_;
   const int64_t side_;
   const size_t classes_;
-  const NormalisationTable table_;
+  const Normalisation normalisation_;
   WorkerPool pool_;
   std::vector<Scratch> scratch_;          // by worker
   std::vector<Activations> activations_;  // likewise
