@@ -1,12 +1,10 @@
 // Chooses the implementation that the options ask for.
 #include "model/engine.h"
 
-#include <algorithm>
-#include <thread>
-
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/cores.h"
 #include "base/status_macros.h"
 #include "kernels/isa.h"
 #include "model/cpu/cpu_engine.h"
@@ -55,11 +53,6 @@ absl::Status CheckThreads(int threads) {
       absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
 }
 
-// Cores that the process may use: its affinity, in glibc.
-int Cores() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
@@ -67,7 +60,7 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
   GM_RETURN_IF_ERROR(CheckDevice(options.device));
   GM_RETURN_IF_ERROR(CheckPrecision(options));
   GM_RETURN_IF_ERROR(CheckThreads(options.threads));
-  const int threads = options.threads > 0 ? options.threads : Cores();
+  const int threads = options.threads > 0 ? options.threads : UsableCores();
   if (options.implementation == EngineImplementation::kTorch) {
     return LoadTorchEngine(model, threads);
   }

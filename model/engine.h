@@ -52,8 +52,7 @@ struct EngineOptions {
   // the processor has no instruction for it). auto: bf16 where it has one.
   std::string precision = "auto";
 
-  // Threads of one instance on a processor; 0: all cores that the process may
-  // use.
+  // Threads of one instance on a processor; 0: UsableCores() (base/cores.h).
   int threads = 0;
 };
 

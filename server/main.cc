@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "model/engine.h"
 #include "server/fake_engine.h"
@@ -67,6 +68,11 @@ int Fail(const absl::Status& status) {
 int Serve(const Settings& settings, Signals* signals) {
   absl::StatusOr<std::vector<ModelFolder>> models = ModelsToServe(settings);
   if (!models.ok()) return Fail(models.status());
+  Log(LogLevel::kInfo, "threads",
+      {{"cores", UsableCores()},
+       {"instances", settings.server.instances},
+       {"threads_per_instance", settings.engine.threads},
+       {"decode_threads", settings.server.pipeline.decode_threads}});
   auto server =
       Server::Start(settings.server, *std::move(models), RealClock::Get());
   if (!server.ok()) return Fail(server.status());
