@@ -78,6 +78,11 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
     return {};
   }
   task->model->batcher().Expect(handle.key.priority);
+  // What needs no decoding saves its way through another thread.
+  if (IsReady(task->picture, task->model->transform())) {
+    Decode(std::move(task));
+    return handle;
+  }
   decoders_.Push(std::move(task));
   watch_.Note(handle.key.deadline);
   return handle;
@@ -133,8 +138,8 @@ absl::Status Pipeline::Enter(uint64_t client, Task* task) {
                                     kLongestPause));
 }
 
-// 2. On a decoding thread: the picture goes into a slot, the task to the
-// batcher.
+// 2. On a decoding thread, or at once for pixels that need no more than a copy:
+//    the picture goes into a slot, the task to the batcher.
 void Pipeline::Decode(std::unique_ptr<Task> task) {
   if (absl::Status status = DecodeIntoSlot(task.get()); !status.ok()) {
     EndUndecoded(std::move(task), status);

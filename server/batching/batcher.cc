@@ -185,9 +185,9 @@ void Batcher::RunInstance(int instance, const EngineFactory& factory) {
 absl::StatusOr<std::unique_ptr<Engine>> Batcher::LoadAndWarmUp(
     const EngineFactory& factory) {
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, factory());
-  // The very first batch allocates, and tells nothing.
-  GM_RETURN_IF_ERROR(WarmUp(engine.get(), 1).status());
   for (int size = 1;; size = std::min(2 * size, options_.policy.max_batch)) {
+    // The first of a size allocates, and tells nothing.
+    GM_RETURN_IF_ERROR(WarmUp(engine.get(), size).status());
     GM_ASSIGN_OR_RETURN(const Duration time, WarmUp(engine.get(), size));
     MutexLock lock(&mutex_);
     forecast_.times().Seed(size, time);

@@ -59,8 +59,9 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Loads the instances one after another and warms each up, with batches of 1,
-  // 2, 4, ... and max_batch, whose times are the first that the policy knows.
+  // Loads the instances one after another and warms each up, with two batches
+  // each of 1, 2, 4, ... and max_batch; the times of the second are the first
+  // that the policy knows.
   // Returns when all are ready, or the first error. Called once.
   absl::Status Start(const EngineFactory& factory);
 

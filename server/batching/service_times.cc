@@ -17,6 +17,9 @@ constexpr double kMostCaution = 1.5;
 
 constexpr double kGoodEnough = 0.98;
 
+constexpr double kCuriosity = 0.1;
+constexpr int kForgotten = 1000;
+
 // So that ratios have a meaning; the clock of a test may stand still.
 constexpr double kShortest = 1e-7;
 
@@ -24,7 +27,8 @@ double SecondsOf(Duration time) { return std::max(ToSeconds(time), kShortest); }
 
 }  // namespace
 
-ServiceTimes::ServiceTimes(int max_batch) : seconds_(max_batch, kShortest) {}
+ServiceTimes::ServiceTimes(int max_batch)
+    : seconds_(max_batch, kShortest), unseen_(max_batch) {}
 
 void ServiceTimes::Seed(int size, Duration time) {
   const double seconds = SecondsOf(time);
@@ -47,6 +51,8 @@ void ServiceTimes::Observe(int size, Duration time) {
   for (double& seconds : seconds_) {
     seconds = std::max(seconds * others, kShortest);
   }
+  for (int& batches : unseen_) batches = std::min(batches + 1, kForgotten);
+  unseen_[size - 1] = 0;
 }
 
 Duration ServiceTimes::Typical(int size) const {
@@ -61,7 +67,9 @@ double ServiceTimes::caution() const {
 
 int ServiceTimes::BestSize(int available) const {
   available = std::min(available, max_batch());
-  const auto rate = [this](int n) { return n / seconds_[n - 1]; };
+  const auto rate = [this](int n) {
+    return n / seconds_[n - 1] * (1 + kCuriosity * unseen_[n - 1] / kForgotten);
+  };
   double best = 0;
   for (int n = 1; n <= available; ++n) best = std::max(best, rate(n));
   int size = 1;

@@ -40,11 +40,14 @@ class ServiceTimes {
 
   // The smallest size, at most `available`, that gives the throughput of the
   // best to within 2 %: more would make its pictures wait for each other and
-  // gain nothing. `available` is at least 1.
+  // gain nothing. `available` is at least 1. A size that was not measured for a
+  // thousand batches counts as up to 10 % better than it was, so that it is
+  // tried again.
   int BestSize(int available) const;
 
  private:
   std::vector<double> seconds_;  // by size, from 1
+  std::vector<int> unseen_;      // by size: batches since it was measured
   int seeded_ = 0;               // the last seed's size
   double strays_ = 0;            // mean relative error, of late
 };

@@ -447,13 +447,12 @@ TEST_F(BatcherTest, StartFailsWhenTheModelFailsOnTheWarmUp) {
             StatusCode::kInternal);
 }
 
-TEST_F(BatcherTest, WarmingUpRunsOnePictureTwiceAndBatchesUpToAFullOne) {
+TEST_F(BatcherTest, WarmingUpRunsTwoBatchesOfEachSizeUpToAFullOne) {
   puppet_.Watch();
   StartBatcher({.max_batch = 3});
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128}));
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128}));
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128, 128}));
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128, 128, 128}));
+  for (size_t size : {1, 1, 2, 2, 3, 3}) {
+    EXPECT_EQ(puppet_.AwaitCall(), Pictures(size, 128));
+  }
   EXPECT_EQ(batcher_->device(), "puppet");
 }
 

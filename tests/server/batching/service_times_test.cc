@@ -113,6 +113,20 @@ TEST(ServiceTimesTest, TheBestIsTheSmallestThatLosesNothing) {
   EXPECT_EQ(times.BestSize(4), 2);
 }
 
+TEST(ServiceTimesTest, ASizeThatIsWronglyThoughtSlowIsTriedAgain) {
+  ServiceTimes times(2);
+  times.Seed(1, milliseconds(10));
+  times.Seed(2, milliseconds(21));
+  int batches = 0;
+  for (; times.BestSize(2) == 1 && batches < 2000; ++batches) {
+    times.Observe(1, milliseconds(10));
+  }
+  EXPECT_GT(batches, 100);
+  EXPECT_LT(batches, 1000);
+  times.Observe(2, milliseconds(30));
+  EXPECT_EQ(times.BestSize(2), 1) << "it was slow indeed";
+}
+
 TEST(ServiceTimesTest, AClockThatStandsStillDoesNoHarm) {
   ServiceTimes times(4);
   times.Seed(1, Duration(0));
