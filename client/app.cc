@@ -77,10 +77,10 @@ int RunClient(const std::vector<std::string>& args, const Io& io) {
       "flag wins over a variable, a variable over the file.\n"
       "\n"
       "Exit codes: 0 all well; 1 some picture or call failed; 2 wrong usage; "
-      "4 the server\ncannot be reached.");
-  const Command commands[] = {AddClassify(&app), AddEvaluate(&app),
-                              AddLoad(&app),     AddModels(&app),
-                              AddMetadata(&app), AddHealth(&app)};
+      "3 an objective\nwas missed; 4 the server cannot be reached.");
+  const Command commands[] = {
+      AddClassify(&app), AddEvaluate(&app), AddLoad(&app),  AddPlan(&app),
+      AddModels(&app),   AddMetadata(&app), AddHealth(&app)};
   for (const Command& command : commands) {
     NameEnvironmentVariables(kPrefix, command.app);
   }

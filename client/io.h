@@ -25,12 +25,12 @@ struct Io {
   Clock* clock = RealClock::Get();
 };
 
-// The exit codes of groupmamba-client; 3, an objective that was missed, is not
-// given yet.
+// The exit codes of groupmamba-client.
 enum ExitCode : int {
   kExitOk = 0,
-  kExitSomeFailed = 1,   // some picture or call failed
-  kExitWrongUsage = 2,   // an argument is wrong; nothing was sent
+  kExitSomeFailed = 1,  // some picture or call failed
+  kExitWrongUsage = 2,  // an argument is wrong; nothing was sent
+  kExitObjectiveMissed = 3,
   kExitUnreachable = 4,  // the server cannot be reached
 };
 

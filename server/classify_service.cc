@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "server/client_id.h"
 #include "server/grpc_status.h"
 
 namespace groupmamba {
@@ -132,7 +133,8 @@ grpc::ServerUnaryReactor* ClassifyService::Classify(
                .picture = PictureOf(*request),
                .top_k = request->top_k(),
                .priority = FromProto(request->priority()),
-               .deadline = DeadlineOf(*context, *clock_)});
+               .deadline = DeadlineOf(*context, *clock_),
+               .client = ClientIdOfPeer(context->peer())});
   return call;
 }
 

@@ -1,5 +1,7 @@
 #include "server/grpc_status.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -13,13 +15,25 @@ static_assert(static_cast<int>(absl::StatusCode::kResourceExhausted) ==
 static_assert(static_cast<int>(absl::StatusCode::kUnauthenticated) ==
               grpc::StatusCode::UNAUTHENTICATED);
 
+namespace {
+
+int64_t PushbackMs(const absl::Status& refused) {
+  const Duration pause = PauseOf(refused);
+  return pause > Duration::zero()
+             ? std::chrono::duration_cast<std::chrono::milliseconds>(pause)
+                   .count()
+             : kRetryPushbackMs;
+}
+
+}  // namespace
+
 grpc::Status ToGrpcStatus(const absl::Status& status,
                           grpc::CallbackServerContext* context) {
   if (status.ok()) return grpc::Status::OK;
   const absl::Status shown = ForClient(status);
   if (absl::IsResourceExhausted(shown)) {
     context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                 absl::StrCat(kRetryPushbackMs));
+                                 absl::StrCat(PushbackMs(shown)));
   }
   return {static_cast<grpc::StatusCode>(shown.raw_code()),
           std::string(shown.message())};

@@ -10,7 +10,7 @@
 
 namespace groupmamba {
 
-// How soon a client that was refused may try again.
+// How soon a client may try again when its refusal does not say.
 inline constexpr int kRetryPushbackMs = 50;
 
 // For a client. With RESOURCE_EXHAUSTED, adds `grpc-retry-pushback-ms` to the

@@ -20,7 +20,8 @@ constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
 constexpr DispatchReason kDispatchReasons[] = {
     DispatchReason::kFull, DispatchReason::kWait, DispatchReason::kDrain};
 constexpr Reason kRefusals[] = {Reason::kQueueFull, Reason::kBytesFull,
-                                Reason::kDraining, Reason::kLoading};
+                                Reason::kLate,      Reason::kOverShare,
+                                Reason::kDraining,  Reason::kLoading};
 
 // From 0.1 ms to 10 s, densest below 100 ms.
 const Buckets& LatencyBuckets() {
@@ -98,6 +99,10 @@ struct Metrics::Families {
                             "not pay, or the server drained.")),
         refused(Register(prometheus::BuildCounter(), r, "refused_total",
                          "Requests that were not let in, by reason.")),
+        refusal(Register(prometheus::BuildHistogram(), r,
+                         "refusal_duration_seconds",
+                         "From the arrival of a request that is not let in to "
+                         "its refusal.")),
         ready(Register(prometheus::BuildGauge(), r, "model_ready",
                        "1: the model answers.")),
         load_seconds(Register(prometheus::BuildGauge(), r, "model_load_seconds",
@@ -113,6 +118,7 @@ struct Metrics::Families {
   Histograms& batch_size;
   Counters& dispatches;
   Counters& refused;
+  Histograms& refusal;
   Gauges& ready;
   Gauges& load_seconds;
   Gauges& build;
@@ -145,8 +151,10 @@ Metrics::Metrics(const Admission* admission)
       process_(MakeProcessMetrics()) {
   unknown_model_ = AddRequestCounters("(unknown)", "0");
   for (Reason reason : kRefusals) {
-    families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
+    refused_[static_cast<size_t>(reason)] =
+        &families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
   }
+  refusal_ = &families_->refusal.Add({}, LatencyBuckets());
   families_->build.Add({{"version", GM_VERSION}, {"compiler", __VERSION__}})
       .Set(1);
 }
@@ -197,14 +205,21 @@ void Metrics::UnknownModelRequestEnded(absl::StatusCode code) {
   unknown_model_[CodeIndex(code)]->Increment();
 }
 
-void Metrics::Refused(Reason reason) {
-  families_->refused.Add({{"reason", std::string(ReasonName(reason))}})
-      .Increment();
+void Metrics::Refused(Reason reason, Duration after) {
+  refused_[static_cast<size_t>(reason)]->Increment();
+  refusal_->Observe(ToSeconds(after));
+}
+
+void Metrics::Add(std::shared_ptr<prometheus::Collectable> collectable) {
+  added_.push_back(std::move(collectable));
 }
 
 std::vector<std::shared_ptr<prometheus::Collectable>> Metrics::collectables()
     const {
-  return {registry_, admission_, process_};
+  std::vector<std::shared_ptr<prometheus::Collectable>> all = {
+      registry_, admission_, process_};
+  all.insert(all.end(), added_.begin(), added_.end());
+  return all;
 }
 
 std::string Metrics::Page() const {

@@ -83,8 +83,12 @@ class Metrics {
   // A request that named no model of ours; counted under the model "(unknown)".
   void UnknownModelRequestEnded(absl::StatusCode code);
 
-  // `reason`: kQueueFull, kBytesFull, kDraining or kLoading.
-  void Refused(Reason reason);
+  // `reason`: kQueueFull, kBytesFull, kLate, kOverShare, kDraining or kLoading.
+  // `after`: since the request's arrival.
+  void Refused(Reason reason, Duration after);
+
+  // Adds to what the page shows; before serving.
+  void Add(std::shared_ptr<prometheus::Collectable> collectable);
 
   // Everything that the page shows; what the HTTP listener serves.
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables() const;
@@ -101,7 +105,10 @@ class Metrics {
   const std::unique_ptr<Families> families_;
   const std::shared_ptr<prometheus::Collectable> admission_;
   const std::shared_ptr<prometheus::Collectable> process_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> added_;
   EndCounters unknown_model_ = {};
+  std::array<prometheus::Counter*, kReasonCount> refused_ = {};
+  prometheus::Histogram* refusal_ = nullptr;
   std::vector<std::unique_ptr<ModelMetrics>> models_;
 };
 

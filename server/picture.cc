@@ -54,6 +54,11 @@ absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits) {
   return absl::OkStatus();
 }
 
+bool IsReady(const Picture& picture, const TransformSpec& spec) {
+  return picture.kind == Picture::Kind::kPixels &&
+         KeepsItsSize(picture.height, picture.width, spec);
+}
+
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec,
                             absl::Span<uint8_t> out) {

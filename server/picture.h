@@ -21,6 +21,9 @@ TransformSpec TransformFor(const InputConfig& input);
 // the size that is stated and are not too many. Errors: INVALID_ARGUMENT.
 absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits);
 
+// Whether preparing it is no more than a copy: pixels that are not resized.
+bool IsReady(const Picture& picture, const TransformSpec& spec);
+
 // Decodes a file, or takes the pixels of a picture that passed CheckPicture,
 // then resizes and crops into `out`. The time limit counts this thread's CPU
 // time. Errors: INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "server/batch_metrics.h"
 
 namespace groupmamba {
 namespace {
@@ -54,7 +55,9 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
               options.default_model),
       pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
       health_(HealthNames(models_)),
-      classify_(&pipeline_, &models_, clock) {}
+      classify_(&pipeline_, &models_, clock) {
+  metrics_.Add(MakeBatchMetrics(&models_));
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,

@@ -1,13 +1,19 @@
 #include "server/status_map.h"
 
 #include <iterator>
+#include <string>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace groupmamba {
 namespace {
 
 using absl::StatusCode;
+
+// Names a Refusal's payload: milliseconds.
+constexpr char kPauseType[] = "groupmamba.pause_ms";
 
 struct Row {
   Reason reason;
@@ -35,6 +41,12 @@ constexpr Row kTable[] = {
     {Reason::kBytesFull, "bytes_full", StatusCode::kResourceExhausted,
      "the waiting pictures hold as many bytes as the server takes; try again "
      "later"},
+    {Reason::kLate, "late", StatusCode::kResourceExhausted,
+     "the answer would not be there before the deadline; try again later, try "
+     "another server or allow more time"},
+    {Reason::kOverShare, "over_share", StatusCode::kResourceExhausted,
+     "as many requests of this client wait as its share allows; send fewer at "
+     "a time, or try again later"},
     {Reason::kExpired, "expired", StatusCode::kDeadlineExceeded,
      "the deadline passed before the answer was there"},
     {Reason::kCancelled, "cancelled", StatusCode::kCancelled,
@@ -55,7 +67,7 @@ constexpr bool RowsStandInOrder() {
   for (size_t i = 0; i < std::size(kTable); ++i) {
     if (kTable[i].reason != static_cast<Reason>(i)) return false;
   }
-  return std::size(kTable) == static_cast<size_t>(Reason::kInternal) + 1;
+  return std::size(kTable) == kReasonCount;
 }
 static_assert(RowsStandInOrder());
 
@@ -72,6 +84,22 @@ absl::Status Error(Reason reason) {
 absl::Status Error(Reason reason, absl::string_view sentence) {
   const Row& row = RowOf(reason);
   return absl::Status(row.code, absl::StrCat(row.name, ": ", sentence));
+}
+
+absl::Status Refusal(Reason reason, Duration pause) {
+  absl::Status status = Error(reason);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(pause);
+  status.SetPayload(kPauseType, absl::Cord(absl::StrCat(ms.count())));
+  return status;
+}
+
+Duration PauseOf(const absl::Status& status) {
+  const absl::optional<absl::Cord> payload = status.GetPayload(kPauseType);
+  int64_t ms = 0;
+  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &ms)) {
+    return Duration::zero();
+  }
+  return std::chrono::milliseconds(ms);
 }
 
 absl::Status ForClient(const absl::Status& status) {

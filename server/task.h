@@ -6,7 +6,6 @@
 #define GROUPMAMBA_SERVER_TASK_H_
 
 #include <atomic>
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,24 +15,13 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "server/admission.h"
+#include "server/batching/queue_key.h"
 #include "server/batching/slot_pool.h"
 #include "server/status_map.h"
 
 namespace groupmamba {
 
 class ServedModel;
-
-enum class Priority { kHigh, kNormal, kLow };
-
-// Where a task stands in a queue: by priority, then by deadline, then by
-// arrival. No two tasks have the same.
-struct QueueKey {
-  Priority priority = Priority::kNormal;
-  TimePoint deadline = kForever;
-  uint64_t sequence = 0;
-
-  auto operator<=>(const QueueKey&) const = default;
-};
 
 // A picture as the client sent it. The bytes belong to the request's message,
 // which outlives the task.

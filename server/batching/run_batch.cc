@@ -37,9 +37,9 @@ void SplitAndRetry(Engine* engine, int classes, const Clock* clock,
 
 }  // namespace
 
-void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
+int RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
   tasks = FinishDead(std::move(tasks), clock->Now());
-  if (tasks.empty()) return;
+  if (tasks.empty()) return 0;
 
   std::vector<const uint8_t*> pictures;
   for (const auto& task : tasks) pictures.push_back(task->slot.bytes().data());
@@ -57,16 +57,18 @@ void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
     } else {
       Task::Finish(std::move(tasks[0]), Error(Reason::kModelFailed));
     }
-    return;
+    return 0;
   }
+  const auto answered = static_cast<int>(tasks.size());
   for (size_t i = 0; i < tasks.size(); ++i) {
     tasks[i]->times.inference_from = from;
     tasks[i]->times.inferred = to;
-    tasks[i]->batch_size = static_cast<int>(tasks.size());
+    tasks[i]->batch_size = answered;
     tasks[i]->logits =
         absl::MakeConstSpan(logits).subspan(i * classes, classes);
     Task::Finish(std::move(tasks[i]), absl::OkStatus());
   }
+  return answered;
 }
 
 }  // namespace groupmamba

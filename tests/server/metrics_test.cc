@@ -48,8 +48,8 @@ TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
                           "reason=\"",
                           reason, "\"} 0\n")));
   }
-  for (const char* reason :
-       {"queue_full", "bytes_full", "draining", "loading"}) {
+  for (const char* reason : {"queue_full", "bytes_full", "late", "over_share",
+                             "draining", "loading"}) {
     EXPECT_THAT(page,
                 HasSubstr(absl::StrCat("groupmamba_refused_total{reason=\"",
                                        reason, "\"} 0\n")));
@@ -60,6 +60,7 @@ TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
         "groupmamba_images_total{model=\"m\"} 0\n",
         "groupmamba_batches_total{model=\"m\"} 0\n",
         "groupmamba_batch_size_count{model=\"m\"} 0\n",
+        "groupmamba_refusal_duration_seconds_count 0\n",
         "groupmamba_queue_depth 0\n", "groupmamba_queue_capacity 5\n",
         "groupmamba_queue_bytes 0\n", "groupmamba_inflight_requests 0\n",
         "groupmamba_model_ready{model=\"m\",version=\"3\"} 0\n",
@@ -103,8 +104,16 @@ TEST_F(MetricsTest, ABatchCountsItsPicturesItsSizeAndItsReason) {
                               "reason=\"drain\"} 1\n"));
 }
 
+TEST_F(MetricsTest, ARefusalCountsUnderItsReasonWithItsDuration) {
+  metrics_.Refused(Reason::kLate, milliseconds(3));
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("groupmamba_refused_total{reason=\"late\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("groupmamba_refusal_duration_seconds_sum 0.003\n"));
+}
+
 TEST_F(MetricsTest, TheQueueIsShownAsItIs) {
-  const auto ticket = admission_.Enter(123);
+  const auto ticket = admission_.Enter({.bytes = 123});
   const std::string page = metrics_.Page();
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_depth 1\n"));
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_bytes 123\n"));
