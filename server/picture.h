@@ -22,8 +22,9 @@ TransformSpec TransformFor(const InputConfig& input);
 absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits);
 
 // Decodes a file, or takes the pixels of a picture that passed CheckPicture,
-// then resizes and crops into `out`. The time limit counts this thread's CPU
-// time. Errors: INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.
+// then resizes and crops into `out`; a model's own input is only copied. The
+// time limit counts this thread's CPU time. Errors: INVALID_ARGUMENT, see
+// DecodeImage; INTERNAL, out of memory.
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec, absl::Span<uint8_t> out);
 

@@ -42,6 +42,10 @@ struct ClassifyInput {
   uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
   TimePoint deadline = kForever;  // kForever: the server's default
+
+  // False: one of several pictures of a request that its service counts in the
+  // metrics of requests.
+  bool is_request = true;
 };
 
 // Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
@@ -97,8 +101,8 @@ class Pipeline {
   absl::Status Admit(Task* task);
   void Decode(std::unique_ptr<Task> task);
   absl::Status DecodeIntoSlot(Task* task);
-  void End(const Task& task, uint32_t top_k, const absl::Status& status,
-           const Reply& reply);
+  void End(const Task& task, uint32_t top_k, bool is_request,
+           const absl::Status& status, const Reply& reply);
   absl::StatusOr<Answer> MakeAnswer(const Task& task, uint32_t top_k) const;
 
   const PipelineOptions options_;
