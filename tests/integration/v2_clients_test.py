@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Drives the server on the bundled model with the V2 protocol's own clients:
 tritonclient and perf_analyzer from PyPI, and the standard health stubs.
 
