@@ -1,7 +1,6 @@
 #include "server/grpc_status.h"
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,17 +14,14 @@ static_assert(static_cast<int>(absl::StatusCode::kResourceExhausted) ==
 static_assert(static_cast<int>(absl::StatusCode::kUnauthenticated) ==
               grpc::StatusCode::UNAUTHENTICATED);
 
-namespace {
-
-int64_t PushbackMs(const absl::Status& refused) {
+int64_t RetryPushbackMs(const absl::Status& refused) {
+  constexpr int64_t kUnsaid = 50;
   const Duration pause = PauseOf(refused);
   return pause > Duration::zero()
              ? std::chrono::duration_cast<std::chrono::milliseconds>(pause)
                    .count()
-             : kRetryPushbackMs;
+             : kUnsaid;
 }
-
-}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status,
                           grpc::CallbackServerContext* context) {
@@ -33,7 +29,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status,
   const absl::Status shown = ForClient(status);
   if (absl::IsResourceExhausted(shown)) {
     context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                 absl::StrCat(PushbackMs(shown)));
+                                 absl::StrCat(RetryPushbackMs(shown)));
   }
   return {static_cast<grpc::StatusCode>(shown.raw_code()),
           std::string(shown.message())};

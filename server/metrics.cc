@@ -15,6 +15,7 @@ namespace {
 using Buckets = prometheus::Histogram::BucketBoundaries;
 using Labels = std::map<std::string, std::string>;
 
+constexpr const char* kProtocolNames[kProtocolCount] = {"grpc", "v2"};
 constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
 constexpr DispatchReason kDispatchReasons[] = {
@@ -124,9 +125,11 @@ struct Metrics::Families {
   Gauges& build;
 };
 
-void ModelMetrics::RequestEnded(absl::StatusCode code, Duration total) {
-  requests_[CodeIndex(code)]->Increment();
-  duration_->Observe(ToSeconds(total));
+void ModelMetrics::RequestEnded(Protocol protocol, absl::StatusCode code,
+                                Duration total) {
+  const auto p = static_cast<size_t>(protocol);
+  requests_[p][CodeIndex(code)]->Increment();
+  durations_[p]->Observe(ToSeconds(total));
 }
 
 void ModelMetrics::StageTook(Stage stage, Duration time) {
@@ -164,12 +167,14 @@ Metrics::~Metrics() = default;
 EndCounters Metrics::AddRequestCounters(const std::string& model,
                                         const std::string& version) {
   EndCounters counters = {};
-  for (size_t i = 0; i < counters.size(); ++i) {
-    counters[i] = &families_->requests.Add(
-        {{"model", model},
-         {"version", version},
-         {"protocol", "grpc"},
-         {"code", absl::StatusCodeToString(kEndCodes[i])}});
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    for (size_t i = 0; i < std::size(kEndCodes); ++i) {
+      counters[p][i] = &families_->requests.Add(
+          {{"model", model},
+           {"version", version},
+           {"protocol", kProtocolNames[p]},
+           {"code", absl::StatusCodeToString(kEndCodes[i])}});
+    }
   }
   return counters;
 }
@@ -181,8 +186,10 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   const Labels model_version = {{"model", name}, {"version", version_text}};
 
   metrics->requests_ = AddRequestCounters(name, version_text);
-  metrics->duration_ = &families_->duration.Add(
-      {{"model", name}, {"protocol", "grpc"}}, LatencyBuckets());
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    metrics->durations_[p] = &families_->duration.Add(
+        {{"model", name}, {"protocol", kProtocolNames[p]}}, LatencyBuckets());
+  }
   for (size_t i = 0; i < kStageCount; ++i) {
     metrics->stages_[i] = &families_->stages.Add(
         {{"model", name}, {"stage", kStageNames[i]}}, LatencyBuckets());
@@ -201,8 +208,9 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   return models_.back().get();
 }
 
-void Metrics::UnknownModelRequestEnded(absl::StatusCode code) {
-  unknown_model_[CodeIndex(code)]->Increment();
+void Metrics::UnknownModelRequestEnded(Protocol protocol,
+                                       absl::StatusCode code) {
+  unknown_model_[static_cast<size_t>(protocol)][CodeIndex(code)]->Increment();
 }
 
 void Metrics::Refused(Reason reason, Duration after) {

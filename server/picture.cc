@@ -1,5 +1,6 @@
 #include "server/picture.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "absl/status/statusor.h"
@@ -65,6 +66,11 @@ absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
   // The picture's size is the client's choice, so that memory may run out here
   // and must not take the server along.
   try {
+    if (picture.kind == Picture::Kind::kModelInput) {
+      if (picture.bytes.size() != out.size()) return Error(Reason::kBadShape);
+      std::copy(picture.bytes.begin(), picture.bytes.end(), out.begin());
+      return absl::OkStatus();
+    }
     GM_ASSIGN_OR_RETURN(const cv::Mat rgb, Pixels(picture, limits));
     return TransformImage(rgb, spec, out);
   } catch (const std::exception& e) {

@@ -60,15 +60,19 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   const absl::StatusOr<ServedModel*> model =
       models_->Find(input.model, input.version);
   if (!model.ok()) {
-    metrics_->UnknownModelRequestEnded(model.status().code());
+    if (input.is_request) {
+      metrics_->UnknownModelRequestEnded(Protocol::kGrpc,
+                                         model.status().code());
+    }
     reply(model.status());
     return {};
   }
   auto task = std::make_unique<Task>(
       MakeKey(input, now), input.picture,
-      [this, top_k = input.top_k, reply = std::move(reply)](
-          const Task& ended, const absl::Status& status) {
-        End(ended, top_k, status, reply);
+      [this, top_k = input.top_k, is_request = input.is_request,
+       reply = std::move(reply)](const Task& ended,
+                                 const absl::Status& status) {
+        End(ended, top_k, is_request, status, reply);
       });
   task->model = *model;
   task->times.arrived = now;
@@ -171,8 +175,8 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
 // 3. The batcher waits, forms a batch when an instance is free, and runs the
 // model:
 //    server/batching/batcher.cc. Whatever happens, it ends here, once:
-void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
-                   const Reply& reply) {
+void Pipeline::End(const Task& task, uint32_t top_k, bool is_request,
+                   const absl::Status& status, const Reply& reply) {
   absl::StatusOr<Answer> answer =
       status.ok() ? MakeAnswer(task, top_k) : ForClient(status);
   const TimePoint now = clock_->Now();
@@ -182,7 +186,9 @@ void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
   // Counted before the reply, so that who has the reply finds it counted.
   ModelMetrics& metrics = task.model->metrics();
   CountStages(task.times, now, &metrics);
-  metrics.RequestEnded(answer.status().code(), total);
+  if (is_request) {
+    metrics.RequestEnded(Protocol::kGrpc, answer.status().code(), total);
+  }
   reply(std::move(answer));
 }
 

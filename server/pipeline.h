@@ -44,6 +44,10 @@ struct ClassifyInput {
   Priority priority = Priority::kNormal;
   TimePoint deadline = kForever;  // kForever: the server's default
   uint64_t client = 0;            // whose fair share; server/client_id.h
+
+  // False: one of several pictures of a request that its service counts in the
+  // metrics of requests.
+  bool is_request = true;
 };
 
 // Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
@@ -102,8 +106,8 @@ class Pipeline {
   absl::Status DecodeIntoSlot(Task* task);
   void EndUndecoded(std::unique_ptr<Task> task, const absl::Status& status);
   TimePoint Expire();
-  void End(const Task& task, uint32_t top_k, const absl::Status& status,
-           const Reply& reply);
+  void End(const Task& task, uint32_t top_k, bool is_request,
+           const absl::Status& status, const Reply& reply);
   absl::StatusOr<Answer> MakeAnswer(const Task& task, uint32_t top_k) const;
 
   const PipelineOptions options_;

@@ -33,7 +33,8 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
 
 // The names that stand for the whole server.
 std::vector<std::string> ServerNames() {
-  return {"", v1::Classifier::service_full_name()};
+  return {"", v1::Classifier::service_full_name(),
+          inference::GRPCInferenceService::service_full_name()};
 }
 
 std::vector<std::string> HealthNames(const ModelRepository& models) {
@@ -55,7 +56,12 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
               options.default_model),
       pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
       health_(HealthNames(models_)),
-      classify_(&pipeline_, &models_, clock) {
+      classify_(&pipeline_, &models_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_,
+          {.max_batch = options.batch.max_batch,
+           .max_waiting = options.admission.max_waiting,
+           .default_deadline = options.pipeline.default_deadline},
+          clock) {
   metrics_.Add(MakeBatchMetrics(&models_));
 }
 
@@ -66,9 +72,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(server->transport_,
-                      Transport::Start(options.transport,
-                                       {&server->classify_, &server->health_}));
+  GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Start(options.transport,
+                       {&server->classify_, &server->v2_, &server->health_}));
   return server;
 }
 

@@ -21,6 +21,7 @@
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
+#include "server/v2_service.h"
 
 namespace groupmamba {
 
@@ -75,6 +76,7 @@ class Server {
   Pipeline pipeline_;
   HealthService health_;
   ClassifyService classify_;
+  V2Service v2_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Transport> transport_;
 };

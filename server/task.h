@@ -26,7 +26,12 @@ class ServedModel;
 // A picture as the client sent it. The bytes belong to the request's message,
 // which outlives the task.
 struct Picture {
-  enum class Kind { kNone, kFile, kPixels };
+  enum class Kind {
+    kNone,
+    kFile,
+    kPixels,      // of any size: resized and cropped like a file's
+    kModelInput,  // of the model's own size: taken as they are
+  };
 
   Kind kind = Kind::kNone;
   absl::Span<const uint8_t> bytes =

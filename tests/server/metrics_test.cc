@@ -15,6 +15,21 @@ using ::testing::Not;
 
 class MetricsTest : public ::testing::Test {
  protected:
+  static void ExpectRequestsAtZero(const char* protocol,
+                                   const std::string& page) {
+    for (const char* code :
+         {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
+          "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
+      const std::string begin = absl::StrCat(
+          "groupmamba_requests_total{code=\"", code, "\",model=\"");
+      const std::string middle = absl::StrCat("\",protocol=\"", protocol, "\"");
+      EXPECT_THAT(page, HasSubstr(absl::StrCat(begin, "m", middle,
+                                               ",version=\"3\"} 0\n")));
+      EXPECT_THAT(page, HasSubstr(absl::StrCat(begin, "(unknown)", middle,
+                                               ",version=\"0\"} 0\n")));
+    }
+  }
+
   Admission admission_{{.max_waiting = 5}};
   Metrics metrics_{&admission_};
   ModelMetrics* model_ = metrics_.AddModel("m", 3);
@@ -22,18 +37,12 @@ class MetricsTest : public ::testing::Test {
 
 TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
   const std::string page = metrics_.Page();
-  for (const char* code :
-       {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-        "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
-    EXPECT_THAT(page,
-                HasSubstr(absl::StrCat(
-                    "groupmamba_requests_total{code=\"", code,
-                    "\",model=\"m\",protocol=\"grpc\",version=\"3\"} 0\n")));
-    EXPECT_THAT(page,
-                HasSubstr(absl::StrCat(
-                    "groupmamba_requests_total{code=\"", code,
-                    "\",model=\"(unknown)\",protocol=\"grpc\",version=\"0\"} "
-                    "0\n")));
+  for (const char* protocol : {"grpc", "v2"}) {
+    ExpectRequestsAtZero(protocol, page);
+    EXPECT_THAT(page, HasSubstr(absl::StrCat(
+                          "groupmamba_request_duration_seconds_count{model="
+                          "\"m\",protocol=\"",
+                          protocol, "\"} 0\n")));
   }
   for (const char* stage :
        {"decode", "queue", "gather", "inference", "reply"}) {
@@ -55,9 +64,7 @@ TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
                                        reason, "\"} 0\n")));
   }
   for (const char* line :
-       {"groupmamba_request_duration_seconds_count{model=\"m\",protocol="
-        "\"grpc\"} 0\n",
-        "groupmamba_images_total{model=\"m\"} 0\n",
+       {"groupmamba_images_total{model=\"m\"} 0\n",
         "groupmamba_batches_total{model=\"m\"} 0\n",
         "groupmamba_batch_size_count{model=\"m\"} 0\n",
         "groupmamba_refusal_duration_seconds_count 0\n",
@@ -77,7 +84,8 @@ TEST_F(MetricsTest, LatencyBucketsReachFromATenthOfAMillisecondToTenSeconds) {
 }
 
 TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
-  model_->RequestEnded(absl::StatusCode::kNotFound, milliseconds(1500));
+  model_->RequestEnded(Protocol::kGrpc, absl::StatusCode::kNotFound,
+                       milliseconds(1500));
   const std::string page = metrics_.Page();
   EXPECT_THAT(page,
               HasSubstr("groupmamba_requests_total{code=\"NOT_FOUND\","
@@ -87,10 +95,11 @@ TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
 }
 
 TEST_F(MetricsTest, ACodeThatNobodyForesawCountsAsInternal) {
-  model_->RequestEnded(absl::StatusCode::kDataLoss, milliseconds(1));
+  model_->RequestEnded(Protocol::kV2, absl::StatusCode::kDataLoss,
+                       milliseconds(1));
   EXPECT_THAT(metrics_.Page(),
               HasSubstr("groupmamba_requests_total{code=\"INTERNAL\",model="
-                        "\"m\",protocol=\"grpc\",version=\"3\"} 1"));
+                        "\"m\",protocol=\"v2\",version=\"3\"} 1"));
 }
 
 TEST_F(MetricsTest, ABatchCountsItsPicturesItsSizeAndItsReason) {

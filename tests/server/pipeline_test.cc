@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/fake_engine.h"
+#include "tests/testing/fake_models.h"
 #include "tests/testing/puppet_engine.h"
 #include "tests/testing/simulated_clock.h"
 
@@ -90,17 +90,6 @@ class PipelineTest : public ::testing::Test {
                         "\",protocol=\"grpc\",version=\"", version, "\"} ");
   }
 
-  static std::vector<std::unique_ptr<ServedModel>> OneModel(Metrics* metrics,
-                                                            Clock* clock) {
-    std::vector<std::unique_ptr<ServedModel>> models;
-    models.push_back(std::make_unique<ServedModel>(
-        FakeModel(),
-        ServedModelOptions{.batch = {.max_delay = Duration(0)},
-                           .max_waiting = 4},
-        metrics->AddModel("fake", 1), clock));
-    return models;
-  }
-
   Duration batch_time_ = {};  // while warming up
   SimulatedClock clock_;
   Puppet puppet_{10};
@@ -113,7 +102,10 @@ class PipelineTest : public ::testing::Test {
 
   Admission admission_{{.max_waiting = 4, .max_bytes = 1 << 20}};
   Metrics metrics_{&admission_};
-  ModelRepository models_{OneModel(&metrics_, &clock_), ""};
+  ModelRepository models_{
+      OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 4},
+                   &metrics_, &clock_),
+      ""};
   Pipeline pipeline_{
       {.decode_threads = 2}, &models_, &admission_, &metrics_, &clock_};
 };
@@ -277,9 +269,10 @@ TEST_F(PipelineTest, APictureThatTheModelCannotBearFailsAlone) {
 }
 
 TEST_F(PipelineTest, AModelThatIsNotLoadedIsUnavailable) {
-  std::vector<std::unique_ptr<ServedModel>> models =
-      OneModel(&metrics_, &clock_);
-  const ModelRepository repository(std::move(models), "");
+  const ModelRepository repository(
+      OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 4},
+                   &metrics_, &clock_),
+      "");
   Pipeline pipeline({}, &repository, &admission_, &metrics_, &clock_);
   absl::Status status;
   pipeline.Submit({.picture = Plain(1)}, [&](absl::StatusOr<Answer> answer) {
