@@ -1,6 +1,7 @@
 #include "client/load/objective.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,14 @@ absl::StatusOr<Duration> ParseTime(absl::string_view text) {
 
 std::string QuantileName(double quantile) {
   return absl::StrCat("p", 100 * quantile);
+}
+
+// By counting, not by the quantile's value: that is the end of its bucket,
+// which may be a thousandth above the limit.
+bool Within(const LatencyGoal& goal, const Histogram& latency) {
+  return latency.count() > 0 &&
+         static_cast<double>(latency.CountAtMost(goal.limit)) >=
+             std::ceil(goal.quantile * static_cast<double>(latency.count()));
 }
 
 double Ratio(int64_t part, int64_t whole) {
@@ -103,7 +112,7 @@ std::vector<GoalOutcome> Judge(const Objective& objective,
     outcomes.push_back({.name = QuantileName(goal.quantile),
                         .limit = ToMilliseconds(goal.limit),
                         .value = ToMilliseconds(value),
-                        .met = result.ok() > 0 && value <= goal.limit});
+                        .met = Within(goal, result.latency)});
   }
   const double errors = Ratio(result.failed + result.dropped, result.planned);
   outcomes.push_back({.name = "errors",
@@ -118,7 +127,7 @@ bool Meets(const Objective& objective, const Histogram& latency, int64_t lost,
   return latency.count() > 0 && Ratio(lost, planned) <= objective.max_errors &&
          std::all_of(objective.latencies.begin(), objective.latencies.end(),
                      [&latency](const LatencyGoal& goal) {
-                       return latency.Quantile(goal.quantile) <= goal.limit;
+                       return Within(goal, latency);
                      });
 }
 

@@ -148,6 +148,7 @@ void SetInterval(SearchResult* result) {
     if (result->low == 0) result->low = rate_at(i);
     result->high = rate_at(i);
   }
+  result->low = std::min(result->low, result->rate);
 }
 
 }  // namespace
