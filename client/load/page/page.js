@@ -11,11 +11,11 @@ function figure(path, format = exact, root = report) {
   return el('span', {'data-path': path, 'data-value': value}, format(value));
 }
 
-function tile(name, path, unit, format = exact) {
-  const value = figure(path, format);
+function tile(name, path, unit) {
+  const value = figure(path, short);
   if (!value) return null;
-  return el('div', {class: 'tile'}, el('span', {class: 'soft small'}, name),
-    el('b', {}, value, ' ', el('span', {class: 'unit'}, unit)));
+  value.title = exact(Number(value.dataset.value));
+  return el('div', {class: 'tile'}, el('span', {class: 'soft small'}, `${name}, ${unit}`), el('b', {}, value));
 }
 
 function loadName(plan) {
@@ -46,8 +46,7 @@ function tiles(run) {
     ...[tile('offered', 'offered_per_s', 'calls/s'), tile('achieved', 'achieved_per_s', 'OK/s'),
       tile('goodput', 'goodput_per_s', 'OK/s'), tile('p50', 'latency_ms.p50', 'ms'), tile('p99', 'latency_ms.p99', 'ms'),
       tile('p99.9', 'latency_ms.p99.9', 'ms'),
-      el('div', {class: 'tile'}, el('span', {class: 'soft small'}, 'failed and dropped'),
-        el('b', {}, exact(errors), ' ', el('span', {class: 'unit'}, `of ${exact(run.planned)}`)))].filter((t) => t));
+      el('div', {class: 'tile'}, el('span', {class: 'soft small'}, `lost of ${exact(run.planned)}`), el('b', {}, exact(errors)))].filter((t) => t));
 }
 
 // Percentiles on an axis that gives each nine the same width.
@@ -149,14 +148,14 @@ function batchCard(run) {
 
 function latencyCard(run) {
   const names = ['p50', 'p90', 'p95', 'p99', 'p99.9', 'p99.99', 'max', 'mean', 'count'].filter((n) => run.latency_ms[n] !== undefined);
-  const kinds = [['latency_ms', run.latency_from === 'due' ? 'latency, OK, from due' : 'latency, OK (uncorrected)'], ['service_ms', 'service, OK, from sent'],
-    ['failed_latency_ms', 'until a failure'], ['send_lag_ms', 'send lag']].filter(([key]) => run[key] && run[key].count);
+  const kinds = [['latency_ms', run.latency_from === 'due' ? 'OK, from due' : 'OK (uncorrected)'], ['service_ms', 'OK, from sent'],
+    ['failed_latency_ms', 'failed'], ['send_lag_ms', 'send lag']].filter(([key]) => run[key] && run[key].count);
   const table = el('table', {}, el('tr', {}, el('th', {}, 'ms'), ...names.map((n) => el('th', {}, n))));
   for (const [key, name] of kinds) {
     table.append(el('tr', {}, el('td', {}, name), ...names.map((n) => el('td', {}, figure(`${key}.${n}`, exact, run) ?? '–'))));
   }
   return el('section', {class: 'card wide'}, el('h2', {}, 'Percentiles'),
-    el('p', {class: 'soft small'}, 'Told only where at least ten calls lie beyond, from p99.9 on.'), el('div', {class: 'scroll'}, table));
+    el('p', {class: 'soft small'}, 'Told only where at least ten calls lie beyond, from p99.9 on.'), el('div', {class: 'scroll fixed'}, table));
 }
 
 function baselineCard() {
@@ -208,7 +207,7 @@ function sweepCards() {
 }
 
 function aboutCard(plan) {
-  const rows = [['command', el('code', {}, report.command)], ['started', report.started], ['machine', report.machine],
+  const rows = [['command', el('code', {}, ...report.command.split(' ').flatMap((word) => [el('span', {class: 'word'}, word), ' ']))], ['started', report.started], ['machine', report.machine],
     ['client', report.client_version], ['server', report.server ? report.server.version : null],
     ['server used', report.server ? `${exact(report.server.cpu_cores)} cores, ${exact(report.server.resident_mb)} MB` : null],
     ['seed', String(plan.seed)], ['warm-up and duration', `${exact(plan.warmup_s)} s and ${exact(plan.duration_s)} s`],
