@@ -2,15 +2,18 @@
 
 #include "client/command.h"
 
-#include <cmath>
+#include <algorithm>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/load/analysis.h"
+#include "client/load/baseline.h"
 #include "client/load/options.h"
 #include "client/load/report.h"
 #include "client/load/session.h"
@@ -60,6 +63,24 @@ std::string CannotWrite(const LoadOptions& options) {
     }
   }
   return "";
+}
+
+// Adds what changed since the baseline, if there is one.
+void AddComparison(const std::optional<Json>& baseline, Outcome* outcome) {
+  if (!baseline) return;
+  outcome->json["baseline"] = Compare(*baseline, outcome->json);
+  outcome->text += ComparisonText(outcome->json["baseline"]);
+}
+
+// The report of --baseline, read before anything is sent.
+absl::StatusOr<std::optional<Json>> Baseline(const LoadOptions& options) {
+  if (options.baseline_file.empty()) return std::nullopt;
+  std::ifstream file(options.baseline_file);
+  absl::StatusOr<Json> json = ReadBaseline(&file);
+  if (json.ok()) return *std::move(json);
+  return absl::InvalidArgumentError(
+      absl::StrCat("load: --baseline: '", Printable(options.baseline_file),
+                   "' ", json.status().message()));
 }
 
 int CodeOf(const LoadReport& report) {
@@ -144,13 +165,18 @@ int RunLoadCommand(const LoadOptions& options, const Io& io) {
   if (const std::string wrong = CannotWrite(options); !wrong.empty()) {
     return Fail(io, kExitWrongUsage, wrong);
   }
+  const auto baseline = Baseline(options);
+  if (!baseline.ok()) {
+    return Fail(io, kExitWrongUsage, std::string(baseline.status().message()));
+  }
   int code = kExitOk;
   const auto session = LoadSession::Open(options, io, &code);
   if (session == nullptr) return code;
-  const Outcome outcome =
+  Outcome outcome =
       !options.find_slo_text.empty() ? RunSearch(options, session.get(), io)
       : !options.sweep.empty()       ? RunSweep(options, session.get())
                                      : RunOnce(options, session.get(), io);
+  AddComparison(*baseline, &outcome);
   return Print(options, outcome, io);
 }
 

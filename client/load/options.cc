@@ -325,6 +325,10 @@ absl::Status FinishOptions(const CLI::App& app, LoadOptions* options) {
     return absl::InvalidArgumentError("--ramp-to goes with --rate");
   }
   const bool several = given("--find-slo") || given("--sweep");
+  if (given("--sweep") && !options->baseline_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--baseline takes one run or a search, not --sweep");
+  }
   if (several && !options->journal_file.empty()) {
     return absl::InvalidArgumentError(
         "--journal takes one run, not --find-slo or --sweep");

@@ -95,7 +95,8 @@ function lineChart({title, note, x, series, unit, marks = [], yScale}) {
     drawnWidth = width;
     plot.replaceChildren(drawLines({title, x, series, unit, marks, yScale, width, plot}));
   };
-  new ResizeObserver(draw).observe(plot);
+  // In a frame of its own: drawing inside the observer would make it fire again.
+  new ResizeObserver(() => requestAnimationFrame(draw)).observe(plot);
   return card;
 }
 
