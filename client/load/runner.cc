@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -180,27 +179,29 @@ class Run : public std::enable_shared_from_this<Run> {
 
   LoadSnapshot Snapshot() {
     LoadSnapshot snapshot;
-    const TimePoint now = clock_->Now();
-    snapshot.elapsed = now - begin_;
+    snapshot.elapsed = clock_->Now() - begin_;
     snapshot.in_flight = in_flight_;
     for (const auto& shard : shards_) {
       MutexLock lock(&shard->mutex);
-      const LoadResult& result = shard->result;
-      snapshot.ok += result.ok();
-      snapshot.failed += result.failed;
-      snapshot.dropped += result.dropped;
-      // The parts that ended within the last second, or the last one that did.
-      const auto count = static_cast<int64_t>(result.intervals.size());
-      const int64_t end = std::min(count, snapshot.elapsed / result.interval);
-      const int64_t parts = std::max<int64_t>(1, seconds(1) / result.interval);
-      const int64_t begin = std::max<int64_t>(0, end - parts);
-      for (int64_t i = begin; i < end; ++i) {
-        snapshot.ok_per_s += static_cast<double>(result.intervals[i].answered) /
-                             ToSeconds(result.interval * (end - begin));
-        snapshot.latency.Merge(result.intervals[i].latency);
-      }
+      Add(shard->result, &snapshot);
     }
     return snapshot;
+  }
+
+  static void Add(const LoadResult& result, LoadSnapshot* snapshot) {
+    snapshot->ok += result.ok();
+    snapshot->failed += result.failed;
+    snapshot->dropped += result.dropped;
+    // The parts that ended within the last second, or the last one that did.
+    const auto count = static_cast<int64_t>(result.intervals.size());
+    const int64_t end = std::min(count, snapshot->elapsed / result.interval);
+    const int64_t parts = std::max<int64_t>(1, seconds(1) / result.interval);
+    const int64_t begin = std::max<int64_t>(0, end - parts);
+    for (int64_t i = begin; i < end; ++i) {
+      snapshot->ok_per_s += static_cast<double>(result.intervals[i].answered) /
+                            ToSeconds(result.interval * (end - begin));
+      snapshot->latency.Merge(result.intervals[i].latency);
+    }
   }
 
   const LoadPlan plan_;
