@@ -107,7 +107,7 @@ int RunPlan(const PlanOptions& options, const Io& io) {
   } else {
     *io.out << ResultText(options, replicas);
   }
-  return holds ? kExitOk : kExitObjectiveMissed;
+  return holds ? kExitOk : kExitMissed;
 }
 
 }  // namespace

@@ -38,9 +38,9 @@ TEST(PlanCommandTest, SaysHowManyServersAreNeeded) {
 TEST(PlanCommandTest, AMissedObjectiveEndsWithThree) {
   EXPECT_EQ(
       Plan({"--slo", "p99=50ms", "--rate", "5000", "--replicas", "1"}).code,
-      kExitObjectiveMissed);
+      kExitMissed);
   const CommandResult result = Plan({"--slo", "p99=5ms", "--rate", "10"});
-  EXPECT_EQ(result.code, kExitObjectiveMissed);
+  EXPECT_EQ(result.code, kExitMissed);
   EXPECT_THAT(result.out, HasSubstr("no number of servers holds it"));
 }
 
