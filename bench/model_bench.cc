@@ -91,6 +91,7 @@ class Candidate {
                    {.implementation = engine == "torch"
                                           ? EngineImplementation::kTorch
                                           : EngineImplementation::kNative,
+                    .device = "cpu",
                     .precision = options.precision,
                     .threads = threads}));
     return Candidate(model.config, std::move(loaded));

@@ -261,13 +261,13 @@ at::Tensor GroupedSs2d::operator()(const Device& device, const at::Tensor& x,
       shape, device.storage(), /*segments=*/0, device.multiprocessors);
   TORCH_CHECK(plan.segments > 0, "the SS2D core is not made for this shape");
   const auto bytes = static_cast<int64_t>(cuda::Ss2dScratchBytes(shape, plan));
-  if (!scratch_.defined() || scratch_.numel() < bytes) {
-    scratch_ = at::zeros({bytes}, x.options().dtype(at::kByte));
+  if (scratch_.empty() || scratch_.back().numel() < bytes) {
+    scratch_.push_back(at::zeros({bytes}, x.options().dtype(at::kByte)));
   }
   CheckLaunch(
       device.kernels->ss2d_core(shape, plan, device.storage(), kOutNormEpsilon,
                                 xz.const_data_ptr(), Floats(parameters_),
-                                scratch_.mutable_data_ptr(),
+                                scratch_.back().mutable_data_ptr(),
                                 y.mutable_data_ptr(), device.stream()),
       "Ss2dCore");
   return y;

@@ -14,6 +14,7 @@
 #define GROUPMAMBA_MODEL_DEVICE_OPS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "ATen/core/Tensor.h"
 #include "kernels/cuda/kernel_table.h"
@@ -121,8 +122,10 @@ class GroupedSs2d {
   at::Tensor input_;       // [group, padded, 2 * padded]
   at::Tensor output_;
   at::Tensor parameters_;  // packed
-  // Zero between launches; grows. So a network runs one forward at a time.
-  mutable at::Tensor scratch_;
+  // Zero between launches. Where the last is too short another one follows; the
+  // earlier stay, since a graph may hold them. So a network runs one forward at
+  // a time.
+  mutable std::vector<at::Tensor> scratch_;
 };
 
 // gelu(depthwise3x3(x)).

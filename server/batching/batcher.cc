@@ -183,8 +183,9 @@ void Batcher::RunBatch(Engine* engine, Batch batch) {
   if (options_.on_batch) {
     options_.on_batch({static_cast<int>(batch.tasks.size()), batch.reason});
   }
-  groupmamba::RunBatch(engine, options_.classes, clock_,
-                       std::move(batch.tasks));
+  const bool works = groupmamba::RunBatch(engine, options_.classes, clock_,
+                                          std::move(batch.tasks));
+  if (!works && options_.on_device_lost) options_.on_device_lost();
 }
 
 }  // namespace groupmamba

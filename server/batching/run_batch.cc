@@ -25,21 +25,21 @@ Tasks FinishDead(Tasks tasks, TimePoint now) {
   return alive;
 }
 
-void SplitAndRetry(Engine* engine, int classes, const Clock* clock,
+bool SplitAndRetry(Engine* engine, int classes, const Clock* clock,
                    Tasks tasks) {
   const auto middle = tasks.begin() + static_cast<ptrdiff_t>(tasks.size() / 2);
   Tasks second(std::make_move_iterator(middle),
                std::make_move_iterator(tasks.end()));
   tasks.erase(middle, tasks.end());
-  RunBatch(engine, classes, clock, std::move(tasks));
-  RunBatch(engine, classes, clock, std::move(second));
+  const bool works = RunBatch(engine, classes, clock, std::move(tasks));
+  return RunBatch(engine, classes, clock, std::move(second)) && works;
 }
 
 }  // namespace
 
-void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
+bool RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
   tasks = FinishDead(std::move(tasks), clock->Now());
-  if (tasks.empty()) return;
+  if (tasks.empty()) return true;
 
   std::vector<const uint8_t*> pictures;
   for (const auto& task : tasks) pictures.push_back(task->slot.bytes().data());
@@ -52,12 +52,14 @@ void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
   if (!status.ok()) {
     Log(LogLevel::kError, "batch failed",
         {{"pictures", tasks.size()}, {"status", status.ToString()}});
-    if (tasks.size() > 1) {
-      SplitAndRetry(engine, classes, clock, std::move(tasks));
-    } else {
-      Task::Finish(std::move(tasks[0]), Error(Reason::kModelFailed));
+    const bool works = !absl::IsUnavailable(status);
+    if (works && tasks.size() > 1) {
+      return SplitAndRetry(engine, classes, clock, std::move(tasks));
     }
-    return;
+    for (std::unique_ptr<Task>& task : tasks) {
+      Task::Finish(std::move(task), Error(Reason::kModelFailed));
+    }
+    return works;
   }
   for (size_t i = 0; i < tasks.size(); ++i) {
     tasks[i]->times.inference_from = from;
@@ -67,6 +69,7 @@ void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
         absl::MakeConstSpan(logits).subspan(i * classes, classes);
     Task::Finish(std::move(tasks[i]), absl::OkStatus());
   }
+  return true;
 }
 
 }  // namespace groupmamba

@@ -16,8 +16,8 @@ namespace groupmamba {
 // Finishes every task: OK with its row of `classes` logits; or, after halving
 // the batch down to single pictures, kModelFailed for those that fail alone. At
 // most 2 * tasks.size() - 1 calls of the engine. Tasks that died meanwhile are
-// left out.
-void RunBatch(Engine* engine, int classes, const Clock* clock,
+// left out. False: the engine's device is lost (UNAVAILABLE), for every task.
+bool RunBatch(Engine* engine, int classes, const Clock* clock,
               std::vector<std::unique_ptr<Task>> tasks);
 
 }  // namespace groupmamba

@@ -37,6 +37,9 @@ class Puppet {
   // Batches with this picture fail.
   void Poison(uint8_t picture);
 
+  // Its device is lost: every batch from now on is UNAVAILABLE.
+  void LoseDevice();
+
   // Blocks until the next call that began since Hold or Watch; returns its
   // pictures in their order.
   std::vector<uint8_t> AwaitCall();
@@ -58,6 +61,7 @@ class Puppet {
   CondVar changed_;
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;
   int released_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint8_t> poison_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::vector<uint8_t>> calls_ ABSL_GUARDED_BY(mutex_);

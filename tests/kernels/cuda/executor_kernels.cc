@@ -21,15 +21,23 @@ constexpr LaunchError kFault = 700;  // CUDA's illegal address
 
 size_t SizeOf(Storage storage) { return storage == Storage::kFp32 ? 4 : 2; }
 
+thread_local LaunchLog* launch_log = nullptr;
+
 // One launch: what it may touch, and its end.
 class OneLaunch {
  public:
+  explicit OneLaunch(int64_t tokens) : tokens_(tokens) {}
+
   OneLaunch& Reads(const void* data, size_t bytes) {
-    if (data != nullptr) executor_.Input(data, bytes);
+    if (data == nullptr) return *this;
+    executor_.Input(data, bytes);
+    bytes_ += static_cast<int64_t>(bytes);
     return *this;
   }
   OneLaunch& Writes(const void* data, size_t bytes) {
-    if (data != nullptr) outputs_.push_back(executor_.Output(data, bytes));
+    if (data == nullptr) return *this;
+    outputs_.push_back(executor_.Output(data, bytes));
+    bytes_ += static_cast<int64_t>(bytes);
     return *this;
   }
   OneLaunch& Uses(const void* scratch, size_t bytes) {
@@ -39,6 +47,10 @@ class OneLaunch {
   LaunchError Run(const char* kernel, cuda::Grid grid, int shared_bytes,
                   const std::function<void(const ExecutorContext&)>& body) {
     if (grid.blocks == 0) return cuda::kUnsupportedShape;
+    if (launch_log != nullptr) {
+      launch_log->records.push_back({kernel, tokens_, bytes_});
+      return cuda::kLaunched;
+    }
     const std::string failure =
         executor_.Launch({grid.blocks, grid.threads, shared_bytes}, {}, body);
     EXPECT_EQ(failure, "") << kernel;
@@ -49,13 +61,15 @@ class OneLaunch {
   }
 
  private:
+  const int64_t tokens_;
+  int64_t bytes_ = 0;
   CudaExecutor executor_;
   std::vector<int> outputs_;
 };
 
 LaunchError Normalise(const cuda::NormaliseArguments& a, Storage storage,
                       CUstream_st*) {
-  return OneLaunch()
+  return OneLaunch(a.count / 3)
       .Reads(a.from, a.count)
       .Writes(a.out, a.count * SizeOf(storage))
       .Run("Normalise", cuda::PlanNormalise(a), 0,
@@ -69,15 +83,15 @@ LaunchError LayerNorm(const cuda::LayerNormArguments& a, Storage storage,
                       CUstream_st*) {
   const size_t row = a.layout.row();
   const size_t values = row * a.batch * a.tokens;
-  return OneLaunch()
+  return OneLaunch(a.tokens)
       .Reads(a.x, values * SizeOf(storage))
       .Reads(a.shift, row * 4)
       .Reads(a.weight, row * 4)
       .Reads(a.bias, row * 4)
       .Writes(a.out, values * SizeOf(storage))
       .Writes(a.sums, row * 4 * a.batch * cuda::LayerNormParts(a.tokens))
-      .Run("LayerNorm", cuda::PlanLayerNorm(a), 0,
-           [&](const ExecutorContext& ctx) {
+      .Run(a.sums == nullptr ? "LayerNorm" : "LayerNorm with sums",
+           cuda::PlanLayerNorm(a), 0, [&](const ExecutorContext& ctx) {
              storage == Storage::kFp32 ? cuda::LayerNormBody<float, 4>(ctx, a)
                                        : cuda::LayerNormBody<Bf16, 4>(ctx, a);
            });
@@ -86,7 +100,7 @@ LaunchError LayerNorm(const cuda::LayerNormArguments& a, Storage storage,
 LaunchError Affinity(const cuda::AffinityArguments& a, CUstream_st*) {
   const cuda::AffinityPlan plan = cuda::PlanAffinity(a);
   const size_t row = size_t{4} * a.channels;
-  return OneLaunch()
+  return OneLaunch(a.tokens)
       .Reads(a.sums, row * a.parts * a.batch)
       .Reads(a.weight1, row * a.hidden)
       .Reads(a.bias1, size_t{4} * a.hidden)
@@ -106,7 +120,7 @@ LaunchError Ss2dCore(const cuda::Ss2dShape& shape, const cuda::Ss2dPlan& plan,
                        shape.width * padded * SizeOf(storage);
   const cuda::Ss2dArguments arguments = {shape,      plan.segments, epsilon, xz,
                                          parameters, scratch,       out};
-  return OneLaunch()
+  return OneLaunch(int64_t{shape.height} * shape.width)
       .Reads(xz, 2 * bytes)
       .Reads(parameters, 4 * cuda::PackedSs2dFloats(shape))
       .Uses(scratch, cuda::Ss2dScratchBytes(shape, plan))
@@ -124,7 +138,7 @@ LaunchError GatedNorm(const cuda::GatedNormArguments& a, Storage storage,
   const size_t row = a.layout.row();
   const size_t bytes = row * a.batch * a.tokens * SizeOf(storage);
   const cuda::Grid grid = cuda::PlanRows(a.batch * a.tokens, a.layout);
-  return OneLaunch()
+  return OneLaunch(a.tokens)
       .Reads(a.y, bytes)
       .Reads(a.x, bytes)
       .Reads(a.scale, row * 4 * a.batch)
@@ -143,7 +157,7 @@ LaunchError DepthwiseGelu(const cuda::DepthwiseGeluArguments& a,
                           CUstream_st*) {
   const size_t bytes =
       size_t{1} * a.batch * a.height * a.width * a.channels * SizeOf(storage);
-  return OneLaunch()
+  return OneLaunch(int64_t{a.height} * a.width)
       .Reads(a.x, bytes)
       .Reads(a.weight, size_t{36} * a.channels)
       .Reads(a.bias, size_t{4} * a.channels)
@@ -157,7 +171,7 @@ LaunchError DepthwiseGelu(const cuda::DepthwiseGeluArguments& a,
 LaunchError TokenMean(const cuda::TokenMeanArguments& a, Storage storage,
                       CUstream_st*) {
   const bool fp32 = storage == Storage::kFp32;
-  return OneLaunch()
+  return OneLaunch(a.tokens)
       .Reads(a.x, size_t{1} * a.batch * a.tokens * a.channels * SizeOf(storage))
       .Writes(a.out, size_t{4} * a.batch * a.channels)
       .Run("TokenMean", cuda::PlanTokenMean(a, storage),
@@ -170,6 +184,9 @@ LaunchError TokenMean(const cuda::TokenMeanArguments& a, Storage storage,
 }
 
 }  // namespace
+
+LaunchLog::LaunchLog() { launch_log = this; }
+LaunchLog::~LaunchLog() { launch_log = nullptr; }
 
 const cuda::KernelTable& ExecutorKernels() {
   static constexpr cuda::KernelTable kTable = {
