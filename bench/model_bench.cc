@@ -10,8 +10,11 @@
 // The engines: "native", our kernels; "torch", the same network of LibTorch's
 // operators, to compare with.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -197,10 +200,20 @@ absl::Status Run(const Options& options) {
   return absl::OkStatus();
 }
 
+// LibTorch's threads wait by spinning for milliseconds after each product, and
+// would take a core from whatever is measured next. Their library reads the
+// setting before main, so the program starts itself again with it.
+void WaitPassively(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1);
+  execv("/proc/self/exe", argv);
+}
+
 }  // namespace
 }  // namespace groupmamba::bench
 
 int main(int argc, char** argv) {
+  groupmamba::bench::WaitPassively(argv);
   groupmamba::bench::Options options;
   CLI::App app(
       "Pictures a second of the engine, beside the machine's best matrix "

@@ -2,12 +2,12 @@
 #include "model/engine.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "kernels/isa.h"
@@ -77,11 +77,6 @@ absl::Status CheckThreads(int threads) {
       absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
 }
 
-// Cores that the process may use: its affinity, in glibc.
-int Cores() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> ListDevices(
@@ -120,7 +115,7 @@ absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
                       ListDevices(options));
   GM_RETURN_IF_ERROR(CheckPrecision(options));
   GM_RETURN_IF_ERROR(CheckThreads(options.threads));
-  const int threads = options.threads > 0 ? options.threads : Cores();
+  const int threads = options.threads > 0 ? options.threads : UsableCores();
   if (options.implementation == EngineImplementation::kTorch) {
     return LoadTorchEngine(model, threads);
   }

@@ -62,8 +62,7 @@ struct EngineOptions {
   // launches. No GPU has run this yet.
   bool cuda_graphs = false;
 
-  // Threads of one instance on a processor; 0: all cores that the process may
-  // use.
+  // Threads of one instance on a processor; 0: UsableCores() (base/cores.h).
   int threads = 0;
 };
 

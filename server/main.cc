@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "model/engine.h"
 #include "server/fake_engine.h"
@@ -86,6 +87,11 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
   };
   absl::StatusOr<std::vector<ModelFolder>> models = ModelsToServe(settings);
   if (!models.ok()) return Fail(models.status());
+  Log(LogLevel::kInfo, "threads",
+      {{"cores", UsableCores()},
+       {"instances", settings.server.instances},
+       {"threads_per_instance", settings.engine.threads},
+       {"decode_threads", settings.server.pipeline.decode_threads}});
   auto server =
       Server::Start(settings.server, *std::move(models), RealClock::Get());
   if (!server.ok()) return Fail(server.status());
@@ -122,13 +128,15 @@ int Main(int argc, char** argv) {
   }
   SetLogOptions(settings->log_format, settings->log_level);
 
+  // Before anything else can start a thread, as a GPU's driver does.
+  Signals* const signals = Signals::Watch();
   std::vector<std::string> devices = {"cpu"};
   if (!settings->fake_engine.has_value()) {
     auto listed = ListDevices(settings->engine);
     if (!listed.ok()) return FailUsage(listed.status());
     devices = *std::move(listed);
   }
-  return Serve(*std::move(settings), devices, Signals::Watch());
+  return Serve(*std::move(settings), devices, signals);
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
+#include "base/cores.h"
 
 namespace groupmamba {
 namespace {
@@ -135,7 +135,8 @@ void Flags::AddModelFlags() {
             "Instances of each model on each device, each with a thread of its "
             "own");
   AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
-            "Threads of one instance on a processor; 0: all cores");
+            "Threads of one instance on a processor; 0: its share of the cores "
+            "that the process may use");
   app_.add_flag("--cuda-graphs", settings_->engine.cuda_graphs,
                 "On a GPU, replay a graph for each size of batch; no GPU has "
                 "run this yet")
@@ -253,6 +254,9 @@ absl::Status Flags::Take() {
       static_cast<size_t>(max_picture_mb_ * kMebi);
   server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
   server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  if (settings_->engine.threads == 0) {
+    settings_->engine.threads = std::max(1, UsableCores() / server.instances);
+  }
   settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
@@ -264,8 +268,7 @@ absl::Status Flags::Take() {
 
 absl::StatusOr<Settings> ParseSettings(std::vector<std::string> arguments) {
   Settings settings;
-  settings.server.pipeline.decode_threads =
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  settings.server.pipeline.decode_threads = UsableCores();
   Flags flags(&settings);
   const absl::Status status = flags.Parse(std::move(arguments));
   if (!status.ok()) return status;
