@@ -62,10 +62,8 @@ class PaperBlock final : public Block {
     z.baddbmm_(hidden, weight2_).add_(bias2_);
     const at::Tensor scale = affinity_(device, TokenMean(device, x), 1);
     const at::Tensor normed = GatedNorm(device, norm_, z, {}, scale, batch);
-    at::Tensor stream = x;
-    stream.add_(
-        at::linear(at::gelu(at::linear(normed, mlp_weight1_, mlp_bias1_)),
-                   mlp_weight2_, mlp_bias2_));
+    x.add_(at::linear(at::gelu(at::linear(normed, mlp_weight1_, mlp_bias1_)),
+                      mlp_weight2_, mlp_bias2_));
   }
 
  private:

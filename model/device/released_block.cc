@@ -69,8 +69,7 @@ struct Products {
 // x += y W^T, in the product.
 void AddProduct(const at::Tensor& x, const at::Tensor& y,
                 const at::Tensor& weight) {
-  at::Tensor rows = x.view({-1, x.size(2)});
-  rows.addmm_(y.view({-1, y.size(2)}), weight.t());
+  x.view({-1, x.size(2)}).addmm_(y.view({-1, y.size(2)}), weight.t());
 }
 
 class ReleasedBlock final : public Block {
@@ -122,9 +121,8 @@ class ReleasedClassBlock final : public Block {
 
   void Forward(const Device& device, const at::Tensor& x,
                Grid grid) const override {
-    at::Tensor token = x;
-    token.add_(norm1_(device, at::linear(layer_.Forward(device, x, grid),
-                                         layer_.projection())));
+    x.add_(norm1_(device, at::linear(layer_.Forward(device, x, grid),
+                                     layer_.projection())));
     const at::Tensor hidden =
         at::gelu(at::linear(norm2_(device, x), mlp_.weight1, mlp_.bias1));
     AddProduct(x, hidden, mlp_.weight2);
