@@ -117,6 +117,7 @@ class Candidate {
         model,
         {.implementation = engine == "torch" ? EngineImplementation::kTorch
                                              : EngineImplementation::kNative,
+         .device = "cpu",
          .precision = options.precision,
          .threads = threads});
   }

@@ -126,16 +126,22 @@ void Flags::AddModelFlags() {
       "Answers requests that name no model; needed with several models only")
       ->type_name("NAME");
   Add(group, "device", &settings_->engine.device,
-      "auto, cpu, cuda or cuda:N; auto: the first GPU, or the processor")
+      "auto, cpu, cuda or cuda:N; cuda: every GPU; auto: the same, or the "
+      "processor")
       ->check(CheckDevice);
   Add(group, "precision", &settings_->engine.precision,
       "Of storage and matrix products: auto, fp32 or bf16")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
   AddNumber(group, "instances", &settings_->server.instances, 1, 64,
-            "Instances of each model, each with a thread of its own");
+            "Instances of each model on each device, each with a thread of its "
+            "own");
   AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
             "Threads of one instance on a processor; 0: its share of the cores "
             "that the process may use");
+  app_.add_flag("--cuda-graphs", settings_->engine.cuda_graphs,
+                "On a GPU, replay a graph for each size of batch; no GPU has "
+                "run this yet")
+      ->group(group);
   Add(group, "engine", &engine_,
       "native: our kernels; torch: LibTorch's operators, slower, to compare "
       "with; fake:MS: no model, every batch takes MS milliseconds, for load "

@@ -282,9 +282,14 @@ Batcher::Ran Batcher::RunBatch(Engine* engine, Batch batch) {
   const auto taken = static_cast<int>(batch.tasks.size());
   if (options_.on_batch) options_.on_batch({taken, batch.reason});
   const TimePoint from = clock_->Now();
-  const int answered = groupmamba::RunBatch(engine, options_.classes, clock_,
-                                            std::move(batch.tasks));
-  return {.taken = taken, .measured = answered, .time = clock_->Now() - from};
+  const BatchOutcome outcome = groupmamba::RunBatch(
+      engine, options_.classes, clock_, std::move(batch.tasks));
+  if (outcome.device_lost && options_.on_device_lost) {
+    options_.on_device_lost();
+  }
+  return {.taken = taken,
+          .measured = outcome.answered,
+          .time = clock_->Now() - from};
 }
 
 }  // namespace groupmamba

@@ -41,6 +41,10 @@ struct BatcherOptions {
 
   // Called when a batch starts, by the instance's thread. May be empty.
   std::function<void(const BatchReport&)> on_batch = {};
+
+  // Called after each batch that an engine answered with UNAVAILABLE: its
+  // device is lost. By the instance's thread. May be empty.
+  std::function<void()> on_device_lost = {};
 };
 
 // The batcher of one model. Thread-safe.

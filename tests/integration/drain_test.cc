@@ -148,6 +148,14 @@ TEST(StartTest, WrongUsageEndsWithTwoAndASentence) {
   EXPECT_EQ(server.Wait(), 2);
 }
 
+TEST(StartTest, ADeviceThatIsNotThereEndsWithTwoAndTheReason) {
+  // Of more GPUs than a machine has, so that one with a GPU says it too.
+  ServerProcess server(
+      kServer, {"--models", GM_SOURCE_DIR "/models", "--device", "cuda:99"});
+  EXPECT_THAT(server.AwaitLine("groupmamba-server:"), HasSubstr("cuda:99"));
+  EXPECT_EQ(server.Wait(), 2);
+}
+
 TEST(StartTest, AFolderWithoutModelsEndsWithOneAndASentence) {
   const testing::TempDir folder;
   ServerProcess server(kServer, {"--models", folder.path()});

@@ -221,19 +221,38 @@ TEST_F(EngineTest, WeightsOfAnotherConfigurationAreRefusedByName) {
   EXPECT_THAT(status.message(), HasSubstr("head."));
 }
 
-TEST_F(EngineTest, DevicesThatThisBuildHasNotAreUnavailable) {
+TEST_F(EngineTest, DevicesThatAreNotThereAreUnavailable) {
+  if (ListDevices({.device = "cuda"}).ok()) GTEST_SKIP() << "there is a GPU";
   WriteWeights();
   for (const char* device : {"cuda", "cuda:0", "cuda:7"}) {
     const absl::Status status = LoadEngine(model_, {.device = device}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << device;
-    EXPECT_THAT(status.message(), HasSubstr("no CUDA"));
+    EXPECT_THAT(status.message(), HasSubstr(device));
   }
+}
+
+TEST(ListDevices, WithoutAGpuAutoIsTheProcessor) {
+  if (ListDevices({.device = "cuda"}).ok()) GTEST_SKIP() << "there is a GPU";
+  for (const char* device : {"auto", "cpu"}) {
+    EXPECT_THAT(ListDevices({.device = device}).value(),
+                testing::ElementsAre("cpu"));
+  }
+}
+
+TEST(ListDevices, TheTorchEngineRunsOnTheProcessor) {
+  const auto list = [](const char* device) {
+    return ListDevices(
+        {.implementation = EngineImplementation::kTorch, .device = device});
+  };
+  EXPECT_THAT(list("auto").value(), testing::ElementsAre("cpu"));
+  EXPECT_EQ(list("cuda").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(EngineTest, OptionsOutOfRangeAreNamed) {
   WriteWeights();
   for (const EngineOptions& options :
        {EngineOptions{.device = "tpu"}, EngineOptions{.device = ""},
+        EngineOptions{.device = "cuda:"}, EngineOptions{.device = "cuda:-1"},
         EngineOptions{.implementation = EngineImplementation::kTorch,
         .precision = "bf16"},
         EngineOptions{.precision = "fp8"}, EngineOptions{.threads = -1},

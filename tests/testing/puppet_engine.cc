@@ -59,6 +59,11 @@ void Puppet::Poison(uint8_t picture) {
   poison_.insert(picture);
 }
 
+void Puppet::LoseDevice() {
+  MutexLock lock(&mutex_);
+  lost_ = true;
+}
+
 void Puppet::Watch() {
   MutexLock lock(&mutex_);
   watching_ = true;
@@ -93,6 +98,7 @@ absl::Status Puppet::Infer(absl::Span<const uint8_t* const> images,
   if (time_ > Duration::zero()) clock_->Advance(time_);
   while (holding_ && released_ == 0) changed_.Wait(&mutex_);
   if (holding_) --released_;
+  if (lost_) return absl::UnavailableError("lost");
   for (uint8_t picture : pictures) {
     if (poison_.contains(picture)) return absl::InternalError("poison");
   }

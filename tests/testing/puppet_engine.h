@@ -41,6 +41,9 @@ class Puppet {
   // Batches with this picture fail.
   void Poison(uint8_t picture);
 
+  // Its device is lost: every batch from now on is UNAVAILABLE.
+  void LoseDevice();
+
   // Blocks until the next call that began since Hold or Watch; returns its
   // pictures in their order.
   std::vector<uint8_t> AwaitCall();
@@ -64,6 +67,7 @@ class Puppet {
   Duration time_ ABSL_GUARDED_BY(mutex_) = {};
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;
   int released_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint8_t> poison_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::vector<uint8_t>> calls_ ABSL_GUARDED_BY(mutex_);

@@ -1,5 +1,6 @@
 #include "server/batching/batcher.h"
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,16 +38,18 @@ class BatcherTest : public ::testing::Test {
   void StartBatcher(BatchPolicy policy, int instances = 1,
                     Duration batch_time = {}) {
     puppet_.Take(&clock_, batch_time);
-    batcher_.emplace(BatcherOptions{.policy = policy,
-                                    .instances = instances,
-                                    .classes = kClasses,
-                                    .picture_bytes = kPictureBytes,
-                                    .on_batch =
-                                        [this](const BatchReport& report) {
-                                          MutexLock lock(&mutex_);
-                                          reports_.push_back(report);
-                                        }},
-                     &clock_);
+    batcher_.emplace(
+        BatcherOptions{.policy = policy,
+                       .instances = instances,
+                       .classes = kClasses,
+                       .picture_bytes = kPictureBytes,
+                       .on_batch =
+                           [this](const BatchReport& report) {
+                             MutexLock lock(&mutex_);
+                             reports_.push_back(report);
+                           },
+                       .on_device_lost = [this] { ++times_lost_; }},
+        &clock_);
     ASSERT_TRUE(batcher_->Start([this] { return puppet_.MakeEngine(); }).ok());
     puppet_.Take(&clock_, Duration(0));
     puppet_.Watch();
@@ -109,6 +112,7 @@ class BatcherTest : public ::testing::Test {
   Puppet puppet_{kClasses};
   SlotPool slots_{kPictureBytes, 100};
   uint64_t sequence_ = 0;
+  std::atomic<int> times_lost_ = 0;
 
   Mutex mutex_;
   CondVar changed_;
@@ -352,6 +356,22 @@ TEST_F(BatcherTest, AModelThatAlwaysFailsCostsABoundedNumberOfCalls) {
     EXPECT_EQ(AwaitCode(picture), StatusCode::kInternal);
   }
   EXPECT_EQ(puppet_.calls_left(), 15);
+}
+
+TEST_F(BatcherTest, ALostDeviceIsToldAndItsBatchIsNotTriedInParts) {
+  StartBatcher({.max_batch = 4});
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  for (uint8_t picture : {2, 3, 4, 5}) Enqueue(picture);
+  puppet_.LoseDevice();
+  puppet_.ReleaseAll();
+  for (uint8_t picture : {1, 2, 3, 4, 5}) {
+    EXPECT_EQ(Await(picture).status, Error(Reason::kModelFailed));
+  }
+  batcher_.reset();
+  EXPECT_EQ(puppet_.calls_left(), 1);
+  EXPECT_EQ(times_lost_, 2);
 }
 
 TEST_F(BatcherTest, TheReceiptTellsQueueingFromWaitingForCompany) {
