@@ -32,7 +32,8 @@ class Simulation {
       : profile_(profile),
         load_(load),
         random_(load.seed),
-        arrivals_(ArrivalKind::kPoisson, load.rate, load.seed),
+        arrivals_(ArrivalKind::kPoisson, RateProfile::Constant(load.rate),
+                  load.seed),
         forecast_(profile.policy.max_batch, profile.instances),
         truth_(profile.policy.max_batch),
         instances_(profile.instances) {
