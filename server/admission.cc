@@ -39,7 +39,10 @@ std::variant<Ticket, Reason> Admission::Enter(const Applicant& applicant) {
     return Reason::kBytesFull;
   }
   if (applicant.predicted > applicant.time_left) return Reason::kLate;
-  if (OverShare(applicant)) return Reason::kOverShare;
+  if (const std::optional<Reason> short_of = OverShare(applicant)) {
+    // To one who is alone there are no others.
+    return waiting_of_.size() > 1 ? Reason::kOverShare : *short_of;
+  }
   ++usage_.waiting;
   ++usage_.in_flight;
   usage_.bytes += applicant.bytes;
@@ -47,15 +50,20 @@ std::variant<Ticket, Reason> Admission::Enter(const Applicant& applicant) {
   return Ticket(this, applicant.bytes, applicant.client);
 }
 
-bool Admission::OverShare(const Applicant& applicant) const {
+std::optional<Reason> Admission::OverShare(const Applicant& applicant) const {
   const auto found = waiting_of_.find(applicant.client);
-  if (found == waiting_of_.end()) return false;
+  if (found == waiting_of_.end()) return std::nullopt;
   const int own = found->second;
+  if (own >= kShare * (limits_.max_waiting - usage_.waiting)) {
+    return Reason::kQueueFull;
+  }
   // As seconds, since the time left may be without end.
   const double free_s =
       ToSeconds(applicant.time_left) - ToSeconds(applicant.predicted);
-  return own >= kShare * (limits_.max_waiting - usage_.waiting) ||
-         own * ToSeconds(applicant.per_picture) > kShare * free_s;
+  if (own * ToSeconds(applicant.per_picture) > kShare * free_s) {
+    return Reason::kLate;
+  }
+  return std::nullopt;
 }
 
 void Admission::Close() {

@@ -6,6 +6,7 @@
 #define GROUPMAMBA_SERVER_ADMISSION_H_
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -86,7 +87,8 @@ class Admission {
   // kOverShare: one client's waiting requests may take four times the room that
   // is still free, of places as of time until the deadline. So a client alone
   // may fill four fifths of the room, two who ask without end get four ninths
-  // each, and one who asks for little always finds room.
+  // each, and one who asks for little always finds room. One who is alone is
+  // told kQueueFull or kLate, whatever he is short of.
   std::variant<Ticket, Reason> Enter(const Applicant& applicant);
 
   // Nobody enters any more.
@@ -100,7 +102,8 @@ class Admission {
 
  private:
   friend class Ticket;
-  bool OverShare(const Applicant& applicant) const
+  // What the client is short of; nothing: it keeps within its share.
+  std::optional<Reason> OverShare(const Applicant& applicant) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LeaveQueue(uint64_t client);
   void Leave(int64_t bytes);

@@ -150,7 +150,8 @@ void Pipeline::Decode(std::unique_ptr<Task> task) {
     return;
   }
   const TimePoint deadline = task->key.deadline;
-  task->model->batcher().Enqueue(std::move(task));
+  Batcher& batcher = task->model->batcher();
+  batcher.Enqueue(std::move(task));
   watch_.Note(deadline);
 }
 

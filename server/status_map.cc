@@ -51,8 +51,8 @@ constexpr Row kTable[] = {
      "the waiting pictures hold as many bytes as the server takes; try again "
      "later"},
     {Reason::kLate, "late", StatusCode::kResourceExhausted,
-     "the answer would not be there before the deadline; try again later, try "
-     "another server or allow more time"},
+     "so many wait that the answer might not be there before the deadline; try "
+     "again later, try another server or allow more time"},
     {Reason::kOverShare, "over_share", StatusCode::kResourceExhausted,
      "as many requests of this client wait as its share allows; send fewer at "
      "a time, or try again later"},

@@ -27,8 +27,8 @@ struct SimulatedResult {
   double busy = 0;        // fraction of the instances' time
 };
 
-// The same for the same arguments; calls come when `load` with the same rate and
-// seed sends them. Takes about a microsecond a call.
+// The same for the same arguments; calls come when `load` with the same rate
+// and seed sends them. Takes about a microsecond a call.
 SimulatedResult Simulate(const Profile& profile, const SimulatedLoad& load);
 
 }  // namespace groupmamba::client

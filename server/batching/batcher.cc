@@ -245,14 +245,8 @@ Batcher::Batch Batcher::NextBatch(int instance, const Ran& ran) {
 }
 
 QueueView Batcher::View(TimePoint free) {
-  std::vector<ReadyPicture>& first = first_;
-  first.clear();
-  queue_.ForFirst(options_.policy.max_batch, [&first](const Task& task) {
-    first.push_back({.deadline = task.key.deadline,
-                     .arrived = task.times.arrived,
-                     .ready = task.times.queued});
-  });
-  return {.first = first,
+  queue_.First(options_.policy.max_batch, &first_);
+  return {.first = first_,
           .waiting = queue_.size(),
           .unchanged_since = std::max(free, last_ready_),
           .gap = forecast_.Gap(),

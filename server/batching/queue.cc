@@ -50,6 +50,17 @@ TimePoint TaskQueue::EarliestDeadline() const {
   return earliest;
 }
 
+void TaskQueue::First(int count, std::vector<ReadyPicture>* first) const {
+  first->clear();
+  for (auto it = tasks_.begin(); it != tasks_.end() && count > 0; ++it) {
+    const Task& task = **it;
+    first->push_back({.deadline = task.key.deadline,
+                      .arrived = task.times.arrived,
+                      .ready = task.times.queued});
+    --count;
+  }
+}
+
 TaskQueue::Tasks::const_iterator TaskQueue::FirstOf(Priority priority) const {
   return tasks_.lower_bound(QueueKey{priority, TimePoint::min(), 0});
 }

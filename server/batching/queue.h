@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "server/batching/policy.h"
 #include "server/task.h"
 
 namespace groupmamba {
@@ -33,14 +34,9 @@ class TaskQueue {
   // kForever when nobody waits.
   TimePoint EarliestDeadline() const;
 
-  // Calls `visit` with the first `count` in order; fewer when there are fewer.
-  template <typename Visit>
-  void ForFirst(int count, const Visit& visit) const {
-    for (auto it = tasks_.begin(); it != tasks_.end() && count > 0; ++it) {
-      visit(static_cast<const Task&>(**it));
-      --count;
-    }
-  }
+  // What the policy sees: the first `count` in order, fewer when there are
+  // fewer.
+  void First(int count, std::vector<ReadyPicture>* first) const;
 
  private:
   struct ByKey {

@@ -89,8 +89,9 @@ TEST(AdmissionTest, OneClientLeavesAFifthOfThePlacesToOthers) {
   std::vector<Ticket> tickets;
   Reason reason = Reason::kInternal;
   EXPECT_EQ(Fill(gate, 1, &tickets, &reason), 80);
-  EXPECT_EQ(reason, Reason::kOverShare);
-  EXPECT_EQ(Refusal(gate, Applicant{.client = 2}), std::nullopt);
+  EXPECT_EQ(reason, Reason::kQueueFull);
+  const Ticket other = Enter(gate, Applicant{.client = 2});
+  EXPECT_EQ(Refusal(gate, Applicant{.client = 1}), Reason::kOverShare);
 }
 
 TEST(AdmissionTest, ClientsWhoAskWithoutEndGetTheSame) {
@@ -121,9 +122,11 @@ TEST(AdmissionTest, AClientsTimeInTheQueueCountsLikeItsPlaces) {
   for (int i = 0; i < 6; ++i) tickets.push_back(Enter(gate, applicant));
   // 60 ms of its own wait, and 4 * 14 ms are free.
   applicant.predicted = milliseconds(86);
-  EXPECT_EQ(Refusal(gate, applicant), Reason::kOverShare);
+  EXPECT_EQ(Refusal(gate, applicant), Reason::kLate);
   applicant.client = 2;
-  EXPECT_EQ(Refusal(gate, applicant), std::nullopt);
+  const Ticket other = Enter(gate, applicant);
+  applicant.client = 1;
+  EXPECT_EQ(Refusal(gate, applicant), Reason::kOverShare);
 }
 
 TEST(AdmissionTest, WhoComputesNoLongerCountsAgainstTheShare) {

@@ -1,126 +1,17 @@
 #include "server/batching/batcher.h"
 
-#include <atomic>
-#include <map>
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "server/batching/slot_pool.h"
-#include "tests/testing/puppet_engine.h"
-#include "tests/testing/simulated_clock.h"
+#include "tests/server/batching/batcher_fixture.h"
 
 namespace groupmamba {
 namespace {
 
 using absl::StatusCode;
 using std::chrono::milliseconds;
-using Pictures = std::vector<uint8_t>;
-
-constexpr int kClasses = 3;
-constexpr size_t kPictureBytes = 4;
-
-// What became of one task.
-struct Outcome {
-  absl::Status status;
-  float logit = 0;
-  int batch_size = 0;
-  Task::Times times;
-};
-
-// A batcher on a puppet's strings and a clock that stands still.
-class BatcherTest : public ::testing::Test {
- protected:
-  // A batch takes `batch_time` while warming up, and no time when it is held.
-  void StartBatcher(BatchPolicy policy, int instances = 1,
-                    Duration batch_time = {}) {
-    puppet_.Take(&clock_, batch_time);
-    batcher_.emplace(
-        BatcherOptions{.policy = policy,
-                       .instances = instances,
-                       .classes = kClasses,
-                       .picture_bytes = kPictureBytes,
-                       .on_batch =
-                           [this](const BatchReport& report) {
-                             MutexLock lock(&mutex_);
-                             reports_.push_back(report);
-                           },
-                       .on_device_lost = [this] { ++times_lost_; }},
-        &clock_);
-    ASSERT_TRUE(batcher_->Start([this] { return puppet_.MakeEngine(); }).ok());
-    puppet_.Take(&clock_, Duration(0));
-    puppet_.Watch();
-  }
-
-  // A batcher that waits for company if some is expected: a batch takes 100 ms,
-  // and a picture is expected to be decoded within a few milliseconds.
-  void StartPatientBatcher(Duration max_delay) {
-    StartBatcher({.max_batch = 8, .max_delay = max_delay}, 1,
-                 milliseconds(100));
-    std::unique_ptr<Task> task = Expect(200);
-    clock_.Advance(milliseconds(100));
-    batcher_->Enqueue(std::move(task));
-    Await(200);
-    puppet_.AwaitCall();
-  }
-
-  // Said to come, not there yet.
-  std::unique_ptr<Task> Expect(uint8_t picture, QueueKey key = {}) {
-    key.sequence = ++sequence_;
-    auto task = std::make_unique<Task>(
-        key, Picture{},
-        [this, picture](const Task& ended, const absl::Status& status) {
-          MutexLock lock(&mutex_);
-          EXPECT_FALSE(outcomes_.contains(picture)) << "answered twice";
-          outcomes_[picture] = {status,
-                                ended.logits.empty() ? -1.f : ended.logits[0],
-                                ended.batch_size, ended.times};
-          changed_.NotifyAll();
-        });
-    task->times.arrived = clock_.Now();
-    task->slot = slots_.Acquire();
-    task->slot.bytes()[0] = picture;
-    batcher_->Expect(key.priority);
-    return task;
-  }
-
-  // Comes; returns its key.
-  QueueKey Enqueue(uint8_t picture, const QueueKey& key = {}) {
-    std::unique_ptr<Task> task = Expect(picture, key);
-    const QueueKey full_key = task->key;
-    batcher_->Enqueue(std::move(task));
-    return full_key;
-  }
-
-  Outcome Await(uint8_t picture) {
-    MutexLock lock(&mutex_);
-    while (!outcomes_.contains(picture)) changed_.Wait(&mutex_);
-    return outcomes_[picture];
-  }
-
-  StatusCode AwaitCode(uint8_t picture) { return Await(picture).status.code(); }
-
-  std::vector<BatchReport> reports() {
-    MutexLock lock(&mutex_);
-    return reports_;
-  }
-
-  SimulatedClock clock_;
-  Puppet puppet_{kClasses};
-  SlotPool slots_{kPictureBytes, 100};
-  uint64_t sequence_ = 0;
-  std::atomic<int> times_lost_ = 0;
-
-  Mutex mutex_;
-  CondVar changed_;
-  std::map<uint8_t, Outcome> outcomes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<BatchReport> reports_ ABSL_GUARDED_BY(mutex_);
-
-  std::optional<Batcher> batcher_;  // last: its threads use the rest
-};
 
 TEST_F(BatcherTest, ALonePictureLeavesAtOnceWithItsOwnLogits) {
   StartBatcher({});
@@ -130,38 +21,6 @@ TEST_F(BatcherTest, ALonePictureLeavesAtOnceWithItsOwnLogits) {
   EXPECT_EQ(outcome.logit, 7);
   EXPECT_EQ(outcome.batch_size, 1);
   EXPECT_EQ(outcome.times.launched, outcome.times.queued);
-}
-
-TEST_F(BatcherTest, WaitsForExpectedCompanyNoLongerThanMaxDelay) {
-  StartPatientBatcher(milliseconds(2));
-  const TimePoint start = clock_.Now();
-  std::unique_ptr<Task> late = Expect(2);
-  Enqueue(1);
-  clock_.AwaitWaiter(start + milliseconds(2));
-  clock_.Advance(milliseconds(2));
-  EXPECT_EQ(Await(1).times.launched, start + milliseconds(2));
-  batcher_->Enqueue(std::move(late));
-  EXPECT_EQ(Await(2).batch_size, 1);
-}
-
-TEST_F(BatcherTest, CompanyThatComesInTimeSharesTheBatch) {
-  StartPatientBatcher(milliseconds(2));
-  std::unique_ptr<Task> late = Expect(2);
-  Enqueue(1);
-  batcher_->Enqueue(std::move(late));
-  EXPECT_EQ(Await(1).batch_size, 2);
-  EXPECT_EQ(Await(2).batch_size, 2);
-  EXPECT_EQ(Await(2).logit, 2);
-}
-
-TEST_F(BatcherTest, CompanyThatIsCalledOffEndsTheWait) {
-  StartPatientBatcher(milliseconds(2));
-  std::unique_ptr<Task> broken = Expect(2);
-  Enqueue(1);
-  clock_.AwaitWaiter(clock_.Now() + milliseconds(2));
-  batcher_->Unexpect(Priority::kNormal);
-  EXPECT_EQ(Await(1).batch_size, 1);
-  Task::Finish(std::move(broken), absl::InvalidArgumentError("corrupt"));
 }
 
 TEST_F(BatcherTest,
@@ -266,17 +125,6 @@ TEST_F(BatcherTest, WhoExpiresWhileTheInstanceIsBusyIsAnsweredWhenAsked) {
   EXPECT_TRUE(Await(3).status.ok());
 }
 
-TEST_F(BatcherTest, AWaitForCompanyEndsInTimeForTheDeadline) {
-  StartPatientBatcher(milliseconds(50));
-  std::unique_ptr<Task> never = Expect(2);
-  const TimePoint start = clock_.Now();
-  Enqueue(1, {.deadline = start + milliseconds(112)});
-  clock_.AwaitWaiters(1);
-  clock_.Advance(milliseconds(5));
-  EXPECT_LE(Await(1).times.launched, start + milliseconds(5));
-  batcher_->Unexpect(Priority::kNormal);
-}
-
 TEST_F(BatcherTest, WhoCannotBeInTimeIsGivenUpForTheOthersSake) {
   StartBatcher({.max_batch = 2, .max_delay = Duration(0)}, 1,
                milliseconds(100));
@@ -289,37 +137,6 @@ TEST_F(BatcherTest, WhoCannotBeInTimeIsGivenUpForTheOthersSake) {
   EXPECT_EQ(AwaitCode(2), StatusCode::kDeadlineExceeded);
   EXPECT_EQ(puppet_.AwaitCall(), Pictures({3}));
   EXPECT_TRUE(Await(3).status.ok());
-}
-
-TEST_F(BatcherTest, LearnsHowLongABatchTakes) {
-  StartBatcher({.max_batch = 1}, 1, milliseconds(100));
-  EXPECT_NEAR(ToMilliseconds(batcher_->BatchTime(1)), 100, 1e-3);
-  puppet_.Take(&clock_, milliseconds(50));
-  for (uint8_t picture = 0; picture < 40; ++picture) {
-    Enqueue(picture);
-    Await(picture);
-  }
-  // The last one may not have been learned of yet.
-  EXPECT_NEAR(ToMilliseconds(batcher_->BatchTime(1)), 50, 1);
-}
-
-TEST_F(BatcherTest, PredictsWhatAwaitsWhoComesNow) {
-  StartBatcher({.max_batch = 2, .max_delay = Duration(0)}, 1,
-               milliseconds(100));
-  EXPECT_TRUE(batcher_->Predict(Priority::kNormal).idle);
-  puppet_.Hold();
-  Enqueue(1);
-  puppet_.AwaitCall();
-  for (uint8_t picture : {2, 3, 4}) Enqueue(picture);
-  clock_.Advance(milliseconds(20));
-  const Prediction prediction = batcher_->Predict(Priority::kNormal);
-  EXPECT_FALSE(prediction.idle);
-  EXPECT_NEAR(ToMilliseconds(prediction.start), 80 + 100, 1e-3);
-  EXPECT_NEAR(ToMilliseconds(prediction.finish), 80 + 200, 1e-3);
-  EXPECT_NEAR(ToMilliseconds(batcher_->Predict(Priority::kHigh).start), 80,
-              1e-3);
-  puppet_.ReleaseAll();
-  Await(4);
 }
 
 TEST_F(BatcherTest, WhoIsExpiredOnComingIsNotQueued) {
@@ -374,26 +191,6 @@ TEST_F(BatcherTest, ALostDeviceIsToldAndItsBatchIsNotTriedInParts) {
   EXPECT_EQ(times_lost_, 2);
 }
 
-TEST_F(BatcherTest, TheReceiptTellsQueueingFromWaitingForCompany) {
-  StartPatientBatcher(milliseconds(15));
-  puppet_.Hold();
-  Enqueue(1);
-  puppet_.AwaitCall();
-  std::unique_ptr<Task> never = Expect(9);
-  Enqueue(2);
-  const TimePoint queued = clock_.Now();
-  clock_.Advance(milliseconds(10));
-  puppet_.Release();
-  clock_.AwaitWaiter(queued + milliseconds(15));
-  clock_.Advance(milliseconds(5));
-  puppet_.ReleaseAll();
-  const Task::Times times = Await(2).times;
-  EXPECT_EQ(times.launched - times.queued, milliseconds(15));
-  EXPECT_EQ(times.launched - times.free, milliseconds(5));
-  EXPECT_EQ(batcher_->wait_for_company(), Duration(milliseconds(5)) / 10);
-  batcher_->Unexpect(Priority::kNormal);
-}
-
 TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
   StartBatcher({.max_batch = 1}, 2);
   puppet_.Hold();
@@ -404,18 +201,6 @@ TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
   puppet_.ReleaseAll();
   EXPECT_TRUE(Await(1).status.ok());
   EXPECT_TRUE(Await(2).status.ok());
-}
-
-TEST_F(BatcherTest, DrainingSendsWhatWaitsForCompany) {
-  StartPatientBatcher(milliseconds(5));
-  std::unique_ptr<Task> never = Expect(2);
-  const TimePoint start = clock_.Now();
-  Enqueue(1);
-  clock_.AwaitWaiter(start + milliseconds(5));
-  batcher_->Drain();
-  EXPECT_EQ(Await(1).times.launched, start);
-  EXPECT_EQ(reports().at(1).reason, DispatchReason::kDrain);
-  batcher_->Unexpect(Priority::kNormal);
 }
 
 TEST_F(BatcherTest, TheEndAnswersEveryoneWhoWaits) {
