@@ -12,9 +12,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "client/load/payload.h"
 #include "client/load/report.h"
 #include "client/load/runner.h"
+#include "client/load/v2_target.h"
 #include "client/text.h"
 
 namespace groupmamba::client {
@@ -30,6 +32,7 @@ struct LoadOptions {
   std::string synthetic;
   std::vector<std::string> paths;
   std::string json_file;
+  std::string protocol = "grpc";
 
   Duration deadline() const { return std::chrono::milliseconds(deadline_ms); }
 };
@@ -92,17 +95,45 @@ std::string WrongUsage(const LoadOptions& options) {
   return "";
 }
 
+// Without a model's name.
 absl::StatusOr<Payload> MakePayload(const LoadOptions& options,
-                                    const v1::ModelInfo& model,
+                                    v1::ClassifyRequest prototype,
                                     std::istream* standard_input) {
-  v1::ClassifyRequest prototype;
-  prototype.set_model(model.name());
-  prototype.set_version(model.version());
   prototype.set_top_k(1);
   if (!options.synthetic.empty()) {
     return SyntheticPayload(options.synthetic, options.plan.seed, prototype);
   }
   return FilePayload(options.paths, prototype, standard_input);
+}
+
+// What is to be called; sets the model's name and version in `context`.
+// `payload` must outlive the target. Errors: a call's, or INVALID_ARGUMENT with
+// a sentence for the user.
+absl::StatusOr<std::unique_ptr<LoadTarget>> MakeTarget(
+    const LoadOptions& options, Connection* connection, Payload* payload,
+    LoadContext* context, std::istream* standard_input) {
+  if (options.protocol == "v2") {
+    GM_ASSIGN_OR_RETURN(*payload, MakePayload(options, {}, standard_input));
+    GM_ASSIGN_OR_RETURN(
+        auto target,
+        V2Target::Open(*connection, options.model.name, options.model.version,
+                       *payload, options.deadline()));
+    context->model = target->model();
+    context->model_version = target->version();
+    return target;
+  }
+  GM_ASSIGN_OR_RETURN(
+      const v1::GetModelResponse model,
+      connection->GetModel(options.model.name, options.model.version,
+                           std::chrono::seconds(5)));
+  context->model = model.model().name();
+  context->model_version = model.model().version();
+  v1::ClassifyRequest prototype;
+  prototype.set_model(context->model);
+  prototype.set_version(context->model_version);
+  GM_ASSIGN_OR_RETURN(*payload,
+                      MakePayload(options, prototype, standard_input));
+  return std::make_unique<GrpcTarget>(connection, payload, options.deadline());
 }
 
 int PrintReport(const LoadOptions& options, const LoadContext& context,
@@ -141,31 +172,28 @@ int RunLoadCommand(LoadOptions options, const Io& io) {
 
   const auto connection = ConnectOrFail(io, options.connection);
   if (!connection) return kExitUnreachable;
-  const auto model = connection->GetModel(
-      options.model.name, options.model.version, std::chrono::seconds(5));
-  if (!model.ok()) return FailCall(io, *connection, model.status());
-  const auto payload = MakePayload(options, model->model(), io.in);
-  if (!payload.ok()) {
-    return Fail(io, kExitWrongUsage, std::string(payload.status().message()));
-  }
-
   LoadContext context;
+  Payload payload;
+  const auto target =
+      MakeTarget(options, connection.get(), &payload, &context, io.in);
+  if (absl::IsInvalidArgument(target.status())) {
+    return Fail(io, kExitWrongUsage, std::string(target.status().message()));
+  }
+  if (!target.ok()) return FailCall(io, *connection, target.status());
+
   context.target = options.connection.target;
-  context.model = model->model().name();
-  context.model_version = model->model().version();
   context.deadline_ms = options.deadline_ms;
   context.payload =
       !options.synthetic.empty()
           ? absl::StrCat("a made picture of ", options.synthetic)
-          : absl::StrCat(payload->size(),
-                         payload->size() == 1 ? " picture" : " pictures");
+          : absl::StrCat(payload.size(),
+                         payload.size() == 1 ? " picture" : " pictures");
   if (io.err_is_terminal) {
     *io.err << "loading for "
             << FormatSeconds(options.duration_s + options.warmup_s) << " ..."
             << std::flush;
   }
-  GrpcTarget target(connection.get(), &*payload, options.deadline());
-  const LoadResult result = RunLoad(options.plan, &target, io.clock);
+  const LoadResult result = RunLoad(options.plan, target->get(), io.clock);
   if (io.err_is_terminal) *io.err << "\r\x1b[K" << std::flush;
   return PrintReport(options, context, result, io);
 }
@@ -235,6 +263,15 @@ Command AddLoad(CLI::App* parent) {
   app->add_option("--synthetic", options->synthetic,
                   "Instead of PATH: a made picture of raw RGB, in pixels")
       ->type_name("WxH");
+  app->add_option(
+         "--protocol", options->protocol,
+         "grpc: groupmamba.v1; v2: the open inference protocol, which "
+         "Triton, KServe and OVMS speak too. PATH... then needs a model "
+         "that takes BYTES (ours: NAME+encoded), --synthetic one that "
+         "takes UINT8 of that size")
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->check(CLI::IsMember({"grpc", "v2"}));
   app->add_option("--json", options->json_file,
                   "Write the report as JSON too; - for standard output instead "
                   "of the text")
@@ -249,6 +286,8 @@ Command AddLoad(CLI::App* parent) {
       "  groupmamba-client load --concurrency 8 --synthetic 224x224\n"
       "  groupmamba-client load --rate 50 --arrivals constant --json - "
       "cat.jpg | jq .latency_ms\n"
+      "  groupmamba-client load --protocol v2 --model fashion+encoded "
+      "--concurrency 8 photos/\n"
       "\n"
       "Nothing is retried. Latencies of failures are kept apart from those of "
       "answers.\n"

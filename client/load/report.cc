@@ -148,7 +148,8 @@ std::string LoadText(const LoadPlan& plan, const LoadContext& context,
   }
   text.erase(text.find_last_not_of(' ') + 1);
   absl::StrAppend(&text, "\n");
-  if (const int64_t n = Answered(result); n > 0) {
+  // Not from a server that gives no receipts.
+  if (const int64_t n = Answered(result); result.batch_sizes > 0) {
     absl::StrAppend(
         &text, "  ", PadRight("server, mean", 18), "queue ",
         FormatMilliseconds(ToMilliseconds(result.server_queue) / n),
@@ -187,7 +188,7 @@ std::string LoadJson(const LoadPlan& plan, const LoadContext& context,
     json["late_ratio"] = Rounded(LateRatio(result), 6);
   }
   json["kept_its_plan"] = KeptItsPlan(result);
-  if (answered > 0) {
+  if (result.batch_sizes > 0) {
     json["server_mean"] = {
         {"queue_ms",
          Rounded(ToMilliseconds(result.server_queue) / answered, 3)},
