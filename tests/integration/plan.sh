@@ -26,7 +26,7 @@ printf '%8s | %26s | %26s\n' '' 'p99 ms' 'answers/s'
 printf '%8s | %8s %8s %8s | %8s %8s %8s\n' calls/s plan measured ratio plan measured ratio
 for share in 0.25 0.6 0.9; do
   rate=$(awk "BEGIN { print $share * $max_batch * 1000 / $batch_ms }")
-  "$bin/groupmamba-client" load --target "$target" --rate "$rate" --synthetic 32x32 \
+  "$bin/groupmamba-client" load --target "$target" --rate "$rate" --synthetic 32x32 --raw \
     --warmup 0 --duration "$seconds" --deadline-ms 1000 --json - >"$work/load" 2>/dev/null ||
     [ -s "$work/load" ]
   python3 -c "import sys, urllib.request as u; sys.stdout.buffer.write(u.urlopen(sys.argv[1]).read())" \

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Drives the server on the bundled model with the V2 protocol's own clients:
-tritonclient and perf_analyzer from PyPI, and the standard health stubs.
+tritonclient and perf_analyzer from PyPI, and the standard health stubs; and with
+our own load generator, which speaks V2 too.
 
 Usage: v2_clients_test.py BIN_DIR CHECKOUT
 The clients are fetched once into BIN_DIR/../v2_clients, by the hashes in
@@ -343,6 +344,27 @@ class PerfAnalyzerTest(ClientTest):
         self.measure("fashion+encoded", "--concurrency-range", "2", "--streaming")
 
 
+class LoadTest(ClientTest):
+    """Our own client, which loads any V2 server."""
+
+    def load(self, model, *arguments):
+        run = subprocess.run(
+            [os.path.join(BIN, "groupmamba-client"), "load", "--protocol", "v2", "--target",
+             server.address, "--model", model, "--concurrency", "2", "--duration", "0.5",
+             "--warmup", "0", "--json", "-", *arguments],
+            stdout=subprocess.PIPE, text=True, check=True)
+        report = json.loads(run.stdout)
+        self.assertEqual((report["model"], report["model_version"]), (model, 1))
+        self.assertGreater(report["ok"], 0)
+        self.assertEqual(report["failed"], 0)
+        served = self.client.get_inference_statistics(model).model_stats[0]
+        self.assertGreaterEqual(served.inference_stats.success.count, report["ok"])
+
+    def test_files_and_pixels_are_answered(self):
+        self.load("fashion+encoded", *SAMPLES)
+        self.load("fashion", "--synthetic", "48x48", "--raw")
+
+
 class EndTest(unittest.TestCase):
     def test_after_all_that_the_server_drains(self):
         self.assertEqual(server.stop(), 0)
@@ -350,7 +372,7 @@ class EndTest(unittest.TestCase):
 
 server = Server()
 load = unittest.defaultTestLoader.loadTestsFromTestCase
-suite = unittest.TestSuite(map(load, (TritonClientTest, PerfAnalyzerTest, EndTest)))
+suite = unittest.TestSuite(map(load, (TritonClientTest, PerfAnalyzerTest, LoadTest, EndTest)))
 result_of_all = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
 server.process.kill()
 failed = len(result_of_all.failures) + len(result_of_all.errors)
