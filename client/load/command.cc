@@ -50,13 +50,17 @@ int Print(const LoadOptions& options, const Outcome& outcome, const Io& io) {
     written = WriteFile(io, options.html_file,
                         ReportHtml(outcome.json, outcome.text));
   }
+  if (written == kExitOk && !options.junit_file.empty()) {
+    written = WriteFile(io, options.junit_file, ReportJunit(outcome.json));
+  }
   return written != kExitOk ? written : outcome.code;
 }
 
 // The files that come at the end are tried at the beginning: a long run must
 // not be lost to a wrong name. Empty when all is well.
 std::string CannotWrite(const LoadOptions& options) {
-  for (const std::string& path : {options.json_file, options.html_file}) {
+  for (const std::string& path :
+       {options.json_file, options.html_file, options.junit_file}) {
     if (path.empty() || path == "-") continue;
     if (!std::ofstream(path, std::ios::app)) {
       return absl::StrCat("load: '", Printable(path), "' cannot be written to");
@@ -131,6 +135,20 @@ double FirstRate(const LoadOptions& options, LoadSession* session) {
   return std::max(1.0, AchievedPerSecond(probe, report.result) / 2);
 }
 
+// As long as the plan, or up to six times as long until ten calls can lie
+// beyond the rarest percentile.
+Duration TrialDuration(const LoadPlan& plan, const Objective& objective,
+                       double rate) {
+  double rarest = 1;
+  for (const LatencyGoal& goal : objective.latencies) {
+    rarest = std::min(rarest, 1 - goal.quantile);
+  }
+  const std::chrono::duration<double> wanted(10 / rarest / rate);
+  return std::clamp(std::chrono::duration_cast<Duration>(
+                        std::min(wanted, std::chrono::duration<double>(1e6))),
+                    plan.duration, 6 * plan.duration);
+}
+
 Outcome RunSearch(const LoadOptions& options, LoadSession* session,
                   const Io& io) {
   const Objective& objective = *options.objective;
@@ -141,6 +159,7 @@ Outcome RunSearch(const LoadOptions& options, LoadSession* session,
   plan.open = true;
   const SearchResult found = FindHighestRate(search, [&](double rate) {
     plan.rate = rate;
+    plan.duration = TrialDuration(options.plan, objective, rate);
     ++plan.seed;  // the same calls again would prove nothing
     auto report = std::make_unique<LoadReport>(session->Run(plan));
     Trial trial = JudgeTrial(objective, rate, report->result);

@@ -175,6 +175,10 @@ void AddReportOptions(CLI::App* app, LoadOptions* options) {
                   "Write the report as a page with charts, which opens offline")
       ->type_name("FILE")
       ->group(kReportGroup);
+  app->add_option("--junit", options->junit_file,
+                  "Write whether the objective was met as JUnit's XML")
+      ->type_name("FILE")
+      ->group(kReportGroup);
   app->add_option("--baseline", options->baseline_file,
                   "Compare with the JSON of an earlier run")
       ->type_name("FILE")
@@ -206,6 +210,7 @@ absl::Status CheckFile(absl::string_view option, const std::string& file,
 absl::Status CheckFiles(const LoadOptions& options) {
   GM_RETURN_IF_ERROR(CheckFile("--json", options.json_file, ".json", true));
   GM_RETURN_IF_ERROR(CheckFile("--html", options.html_file, ".html", false));
+  GM_RETURN_IF_ERROR(CheckFile("--junit", options.junit_file, ".xml", false));
   return CheckFile("--journal", options.journal_file, ".csv", false);
 }
 

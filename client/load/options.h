@@ -47,6 +47,7 @@ struct LoadOptions {
   std::string metrics;
   std::string json_file;
   std::string html_file;
+  std::string junit_file;
   std::string journal_file;
   std::string baseline_file;
 

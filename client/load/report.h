@@ -68,6 +68,10 @@ Json SweepJson(const std::vector<LoadReport>& reports);
 // where no script runs.
 std::string ReportHtml(const Json& json, const std::string& text);
 
+// The JSON of any of these as a JUnit test suite: a case for each goal of the
+// objective (without one: that no call fails), and one that the run is valid.
+std::string ReportJunit(const Json& json);
+
 }  // namespace groupmamba::client
 
 #endif  // GROUPMAMBA_CLIENT_LOAD_REPORT_H_

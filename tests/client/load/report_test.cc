@@ -269,5 +269,21 @@ TEST(LoadReportTest, APageTakesNoTagFromItsData) {
   EXPECT_THAT(page, Not(HasSubstr("http://www.w3.org/1999")));
 }
 
+TEST(ReportJunitTest, EachGoalIsACaseAndAMissedOneFails) {
+  LoadReport report = OpenReport();
+  report.objective = *ParseObjective("p99=3ms,errors=1%");
+  const std::string xml = ReportJunit(LoadJson(report));
+  EXPECT_THAT(xml, HasSubstr("tests=\"3\" failures=\"1\""));
+  EXPECT_THAT(xml, HasSubstr("name=\"p99 is at most 3.0 ms\">\n    <failure "
+                             "message=\"it is 3.081 ms\"/>"));
+  EXPECT_THAT(xml, HasSubstr("name=\"errors is at most 0.01\"/>"));
+  EXPECT_THAT(xml, HasSubstr("name=\"the run is valid\"/>"));
+}
+
+TEST(ReportJunitTest, WithoutAnObjectiveNoCallMayFail) {
+  EXPECT_THAT(ReportJunit(LoadJson(OpenReport())),
+              HasSubstr("<failure message=\"10 failed or were dropped\"/>"));
+}
+
 }  // namespace
 }  // namespace groupmamba::client
