@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/command_line.h"
 #include "client/command.h"
 
@@ -59,7 +61,10 @@ class CommandsFile : public SettingsFile {
 
 }  // namespace
 
-int RunClient(const std::vector<std::string>& args, const Io& io) {
+int RunClient(const std::vector<std::string>& args, const Io& given) {
+  Io io = given;
+  io.command_line =
+      absl::StrCat("groupmamba-client ", absl::StrJoin(args, " "));
   CLI::App app(
       "Classifies pictures with a groupmamba-server, measures its accuracy and "
       "loads it.",
@@ -77,10 +82,10 @@ int RunClient(const std::vector<std::string>& args, const Io& io) {
       "flag wins over a variable, a variable over the file.\n"
       "\n"
       "Exit codes: 0 all well; 1 some picture or call failed; 2 wrong usage; "
-      "4 the server\ncannot be reached.");
-  const Command commands[] = {AddClassify(&app), AddEvaluate(&app),
-                              AddLoad(&app),     AddModels(&app),
-                              AddMetadata(&app), AddHealth(&app)};
+      "3 an objective was\nmissed; 4 the server cannot be reached.");
+  const Command commands[] = {
+      AddClassify(&app), AddEvaluate(&app), AddLoad(&app),  AddPlan(&app),
+      AddModels(&app),   AddMetadata(&app), AddHealth(&app)};
   for (const Command& command : commands) {
     NameEnvironmentVariables(kPrefix, command.app);
   }

@@ -4,12 +4,21 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/status_macros.h"
+#include "client/text.h"
 
 namespace groupmamba::client {
 namespace {
@@ -29,6 +38,14 @@ grpc::ChannelArguments ChannelArguments(const ConnectionOptions& options) {
   // The target is the server itself; a web proxy of the environment would
   // answer for it, even for localhost.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (absl::StrContains(options.target, ',') ||
+      absl::StartsWith(options.target, "dns:")) {
+    arguments.SetLoadBalancingPolicyName("round_robin");
+  }
+  if (!options.shared) {
+    // Channels of equal arguments would share their connections.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.retries ? 1 : 0);
   if (options.retries) {
     arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBufferBytes);
@@ -47,6 +64,46 @@ bool Connect(grpc::Channel* channel, Duration timeout) {
     if (!channel->WaitForStateChange(state, deadline)) return false;
   }
 }
+
+// The first address of HOST:PORT as gRPC writes it, with its scheme, "ipv4" or
+// "ipv6"; empty where there is none.
+std::pair<std::string, std::string> Resolve(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos) return {};
+  std::string host(address.substr(0, colon));
+  const std::string port(address.substr(colon + 1));
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found,
+                                                                 freeaddrinfo);
+  // gRPC takes one family in a list; the older one is what servers have.
+  const addrinfo* chosen = found;
+  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
+    if (a->ai_family == AF_INET) chosen = a;
+  }
+  char numeric[NI_MAXHOST] = "";
+  if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, numeric, sizeof(numeric),
+                  nullptr, 0, NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  if (chosen->ai_family == AF_INET) {
+    return {"ipv4", absl::StrCat(numeric, ":", port)};
+  }
+  return {"ipv6", absl::StrCat("[", numeric, "]:", port)};
+}
+
+// A unary call of any method in flight.
+struct GenericCall {
+  std::unique_ptr<grpc::ClientContext> context =
+      std::make_unique<grpc::ClientContext>();
+  grpc::ByteBuffer response;
+};
 
 // A unary call in flight.
 struct ClassifyCall {
@@ -73,6 +130,27 @@ std::string RetryServiceConfig() {
     }}]})";
 }
 
+absl::StatusOr<std::string> ChannelTarget(const std::string& target) {
+  if (!absl::StrContains(target, ',')) return target;
+  std::string scheme;
+  std::vector<std::string> addresses;
+  for (const absl::string_view one : absl::StrSplit(target, ',')) {
+    auto [family, address] = Resolve(one);
+    if (family.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--target: '", Printable(one),
+                       "' is no HOST:PORT that can be found"));
+    }
+    if (!scheme.empty() && scheme != family) {
+      return absl::InvalidArgumentError(
+          "--target: a list holds either IPv4 or IPv6 addresses, not both");
+    }
+    scheme = family;
+    addresses.push_back(std::move(address));
+  }
+  return absl::StrCat(scheme, ":", absl::StrJoin(addresses, ","));
+}
+
 absl::Status ToAbslStatus(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
                       status.error_message());
@@ -83,14 +161,16 @@ Connection::Connection(const ConnectionOptions& options,
     : options_(options),
       channel_(std::move(channel)),
       classifier_(v1::Classifier::NewStub(channel_)),
+      generic_(std::make_unique<grpc::GenericStub>(channel_)),
       health_(::grpc::health::v1::Health::NewStub(channel_)) {}
 
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     const ConnectionOptions& options) {
+  GM_ASSIGN_OR_RETURN(const std::string target, ChannelTarget(options.target));
   auto connection = absl::WrapUnique(new Connection(
-      options, grpc::CreateCustomChannel(options.target,
-                                         grpc::InsecureChannelCredentials(),
-                                         ChannelArguments(options))));
+      options,
+      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
+                                ChannelArguments(options))));
   const auto timeout = std::chrono::duration_cast<Duration>(
       std::chrono::duration<double>(options.connect_timeout_s));
   if (!Connect(connection->channel_.get(), timeout)) {
@@ -121,6 +201,20 @@ void Connection::StartClassify(
         call->context.reset();
         done(std::move(outcome));
       });
+}
+
+void Connection::StartCall(
+    const std::string& method, const grpc::ByteBuffer* request,
+    Duration deadline,
+    std::function<void(const grpc::Status&, const grpc::ByteBuffer&)> done) {
+  auto call = std::make_shared<GenericCall>();
+  call->context->set_deadline(In(deadline));
+  generic_->UnaryCall(call->context.get(), method, grpc::StubOptions(), request,
+                      &call->response,
+                      [call, done = std::move(done)](grpc::Status status) {
+                        call->context.reset();  // as in StartClassify
+                        done(status, call->response);
+                      });
 }
 
 absl::StatusOr<v1::ListModelsResponse> Connection::ListModels(

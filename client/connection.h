@@ -5,6 +5,8 @@
 #define GROUPMAMBA_CLIENT_CONNECTION_H_
 
 #include <grpcpp/channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
 
 #include <functional>
 #include <memory>
@@ -23,7 +25,9 @@ namespace groupmamba::client {
 inline constexpr size_t kMaxPictureBytes = (32u << 20) - (64u << 10);
 
 struct ConnectionOptions {
-  // HOST:PORT, or a gRPC name such as dns:///name:port.
+  // HOST:PORT; several of them with commas between; or a gRPC name such as
+  // dns:///name:port. Calls go in turn to all servers that several, or the
+  // name, stand for, as far as they can be reached.
   std::string target = "localhost:8001";
 
   // How long the first connection may take. A refusal ends the wait at once.
@@ -32,7 +36,16 @@ struct ConnectionOptions {
   // Retries UNAVAILABLE and RESOURCE_EXHAUSTED, at most five attempts a call,
   // after a jittered back-off or as long as the server's push-back asks for.
   bool retries = true;
+
+  // Whether the connection to a server may be one that another Connection has
+  // opened; gRPC shares them otherwise.
+  bool shared = true;
 };
+
+// `target` as gRPC takes it: a list becomes the numeric addresses that it
+// stands for. INVALID_ARGUMENT, with a sentence for the user, where one of a
+// list cannot be found.
+absl::StatusOr<std::string> ChannelTarget(const std::string& target);
 
 // The retry policy as gRPC's service config.
 std::string RetryServiceConfig();
@@ -60,6 +73,14 @@ class Connection {
                      Duration deadline,
                      std::function<void(ClassifyOutcome)> done);
 
+  // The same for any unary method and a message that is serialised already,
+  // which must live until `done` is called.
+  void StartCall(
+      const std::string& method, const grpc::ByteBuffer* request,
+      Duration deadline,
+      std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
+          done);
+
   // Blocking calls, bounded by `deadline`.
   absl::StatusOr<v1::ListModelsResponse> ListModels(Duration deadline);
   absl::StatusOr<v1::GetModelResponse> GetModel(const std::string& model,
@@ -82,6 +103,7 @@ class Connection {
   const ConnectionOptions options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Classifier::Stub> classifier_;
+  const std::unique_ptr<grpc::GenericStub> generic_;
   const std::unique_ptr<::grpc::health::v1::Health::Stub> health_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <istream>
 #include <ostream>
+#include <string>
 
 #include "base/clock.h"
 
@@ -23,14 +24,17 @@ struct Io {
   bool err_is_terminal = false;
 
   Clock* clock = RealClock::Get();
+
+  // What was typed, for reports; RunClient fills it in.
+  std::string command_line = {};
 };
 
-// The exit codes of groupmamba-client; 3, an objective that was missed, is not
-// given yet.
+// The exit codes of groupmamba-client.
 enum ExitCode : int {
   kExitOk = 0,
   kExitSomeFailed = 1,   // some picture or call failed
   kExitWrongUsage = 2,   // an argument is wrong; nothing was sent
+  kExitMissed = 3,       // an objective was missed
   kExitUnreachable = 4,  // the server cannot be reached
 };
 

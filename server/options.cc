@@ -89,7 +89,8 @@ class Flags {
   CLI::App app_;
 
   std::string engine_ = "native";
-  double max_delay_ms_ = 2;
+  double max_delay_ms_ = 5;
+  double slo_ms_ = 0;
   double max_message_mb_ = 32;
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
@@ -163,9 +164,13 @@ void Flags::AddBatchFlags() {
   const std::string group = "Batching";
   AddNumber(group, "max-batch", &settings_->server.batch.max_batch, 1, 256,
             "Pictures in a batch at most");
-  AddNumber(group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
-            "How long a free instance may wait for pictures that are being "
-            "decoded");
+  AddNumber(
+      group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
+      "How long a free instance may wait for company at most; how long it "
+      "does follows from the load, and one request alone never waits");
+  AddNumber(group, "slo-ms", &slo_ms_, 0, 60'000,
+            "What 99 of 100 answers should take at most: below it, larger "
+            "batches are worth waiting for; 0: none, the mean time counts");
   AddNumber(group, "queue-capacity", &settings_->server.admission.max_waiting,
             1, 100'000,
             "Requests that may wait; a further one gets RESOURCE_EXHAUSTED");
@@ -248,6 +253,7 @@ absl::Status Flags::Take() {
   }
   ServerOptions& server = settings_->server;
   server.batch.max_delay = milliseconds(max_delay_ms_);
+  server.batch.slo = milliseconds(slo_ms_);
   server.transport.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
   server.pipeline.decode.max_bytes =

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "server/batch_metrics.h"
 
 namespace groupmamba {
 namespace {
@@ -38,7 +39,8 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
 
 // The names that stand for the whole server.
 std::vector<std::string> ServerNames() {
-  return {"", v1::Classifier::service_full_name()};
+  return {"", v1::Classifier::service_full_name(),
+          inference::GRPCInferenceService::service_full_name()};
 }
 
 std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
@@ -59,7 +61,14 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
           MakeModels(options, std::move(models), &metrics_, &health_, clock),
           options.default_model),
       pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
-      classify_(&pipeline_, &models_, clock) {}
+      classify_(&pipeline_, &models_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_,
+          {.max_batch = options.batch.max_batch,
+           .max_waiting = options.admission.max_waiting,
+           .default_deadline = options.pipeline.default_deadline},
+          clock) {
+  metrics_.Add(MakeBatchMetrics(&models_));
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
@@ -68,9 +77,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(server->transport_,
-                      Transport::Start(options.transport,
-                                       {&server->classify_, &server->health_}));
+  GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Start(options.transport,
+                       {&server->classify_, &server->v2_, &server->health_}));
   return server;
 }
 

@@ -22,6 +22,7 @@
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
+#include "server/v2_service.h"
 
 namespace groupmamba {
 
@@ -84,6 +85,7 @@ class Server {
   ModelRepository models_;
   Pipeline pipeline_;
   ClassifyService classify_;
+  V2Service v2_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Transport> transport_;
 };

@@ -1,227 +1,183 @@
-// load: how the server does under a given load.
+// load: how the server does under a given load, and what load it bears.
 
 #include "client/command.h"
 
-#include <chrono>
+#include <algorithm>
 #include <fstream>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "client/load/payload.h"
+#include "client/load/analysis.h"
+#include "client/load/baseline.h"
+#include "client/load/options.h"
 #include "client/load/report.h"
-#include "client/load/runner.h"
+#include "client/load/session.h"
 #include "client/text.h"
 
 namespace groupmamba::client {
 namespace {
 
-struct LoadOptions {
-  ConnectionOptions connection;
-  ModelOptions model;
-  LoadPlan plan;
-  double duration_s = 10;
-  double warmup_s = 1;
-  int deadline_ms = 1000;
-  std::string synthetic;
-  std::vector<std::string> paths;
-  std::string json_file;
-
-  Duration deadline() const { return std::chrono::milliseconds(deadline_ms); }
+// What a command has to say, and the exit code that it means.
+struct Outcome {
+  std::string text;
+  Json json;
+  int code = kExitOk;
 };
 
-Duration FromSeconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
+int WriteFile(const Io& io, const std::string& path,
+              const std::string& content) {
+  std::ofstream file(path);
+  file << content << std::flush;
+  if (file) return kExitOk;
+  return Fail(io, kExitSomeFailed,
+              absl::StrCat("the report could not be written to '",
+                           Printable(path), "'"));
 }
 
-Duration FromMilliseconds(double milliseconds) {
-  return FromSeconds(milliseconds / 1000);
-}
-
-// The server, called with the payload's requests in turn.
-class GrpcTarget : public LoadTarget {
- public:
-  GrpcTarget(Connection* connection, const Payload* payload, Duration deadline)
-      : connection_(connection), payload_(payload), deadline_(deadline) {}
-
-  void Start(int64_t index,
-             std::function<void(const LoadAnswer&)> done) override {
-    connection_->StartClassify(
-        (*payload_)[index % payload_->size()], deadline_,
-        [done = std::move(done)](const ClassifyOutcome& outcome) {
-          done(ToAnswer(outcome));
-        });
+int Print(const LoadOptions& options, const Outcome& outcome, const Io& io) {
+  const std::string json = ToPage(outcome.json) + "\n";
+  *io.out << (options.json_file == "-" ? json : outcome.text);
+  int written = kExitOk;
+  if (!options.json_file.empty() && options.json_file != "-") {
+    written = WriteFile(io, options.json_file, json);
   }
+  if (written == kExitOk && !options.html_file.empty()) {
+    written = WriteFile(io, options.html_file,
+                        ReportHtml(outcome.json, outcome.text));
+  }
+  return written != kExitOk ? written : outcome.code;
+}
 
- private:
-  static LoadAnswer ToAnswer(const ClassifyOutcome& outcome) {
-    LoadAnswer answer;
-    answer.code = outcome.response.status().code();
-    if (outcome.response.ok()) {
-      const v1::Timing& timing = outcome.response->timing();
-      answer.batch_size = timing.batch_size();
-      answer.server_queue = FromMilliseconds(timing.queue_ms());
-      answer.server_inference = FromMilliseconds(timing.inference_ms());
+// The files that come at the end are tried at the beginning: a long run must
+// not be lost to a wrong name. Empty when all is well.
+std::string CannotWrite(const LoadOptions& options) {
+  for (const std::string& path : {options.json_file, options.html_file}) {
+    if (path.empty() || path == "-") continue;
+    if (!std::ofstream(path, std::ios::app)) {
+      return absl::StrCat("load: '", Printable(path), "' cannot be written to");
     }
-    return answer;
-  }
-
-  Connection* const connection_;
-  const Payload* const payload_;
-  const Duration deadline_;
-};
-
-// What CLI11's validators cannot say; empty when all is well.
-std::string WrongUsage(const LoadOptions& options) {
-  if (options.synthetic.empty() == options.paths.empty()) {
-    return "load: give either PATH... or --synthetic WIDTHxHEIGHT";
-  }
-  if (!options.json_file.empty() && options.json_file != "-" &&
-      !absl::EndsWith(options.json_file, ".json")) {
-    // So that `--json cat.jpg` cannot overwrite the picture.
-    return absl::StrCat(
-        "load: --json takes - or a file name that ends in "
-        ".json, not '",
-        Printable(options.json_file), "'");
   }
   return "";
 }
 
-absl::StatusOr<Payload> MakePayload(const LoadOptions& options,
-                                    const v1::ModelInfo& model,
-                                    std::istream* standard_input) {
-  v1::ClassifyRequest prototype;
-  prototype.set_model(model.name());
-  prototype.set_version(model.version());
-  prototype.set_top_k(1);
-  if (!options.synthetic.empty()) {
-    return SyntheticPayload(options.synthetic, options.plan.seed, prototype);
-  }
-  return FilePayload(options.paths, prototype, standard_input);
+// Adds what changed since the baseline, if there is one.
+void AddComparison(const std::optional<Json>& baseline, Outcome* outcome) {
+  if (!baseline) return;
+  outcome->json["baseline"] = Compare(*baseline, outcome->json);
+  outcome->text += ComparisonText(outcome->json["baseline"]);
 }
 
-int PrintReport(const LoadOptions& options, const LoadContext& context,
-                const LoadResult& result, const Io& io) {
-  const std::string json = LoadJson(options.plan, context, result);
-  if (options.json_file == "-") {
-    *io.out << json;
-  } else {
-    *io.out << LoadText(options.plan, context, result);
+// The report of --baseline, read before anything is sent.
+absl::StatusOr<std::optional<Json>> Baseline(const LoadOptions& options) {
+  if (options.baseline_file.empty()) return std::nullopt;
+  std::ifstream file(options.baseline_file);
+  absl::StatusOr<Json> json = ReadBaseline(&file);
+  if (json.ok()) return *std::move(json);
+  return absl::InvalidArgumentError(
+      absl::StrCat("load: --baseline: '", Printable(options.baseline_file),
+                   "' ", json.status().message()));
+}
+
+int CodeOf(const LoadReport& report) {
+  const LoadResult& result = report.result;
+  if (report.objective && !Meets(*report.objective, result)) return kExitMissed;
+  if (!WhyInvalid(report.plan, result).empty()) return kExitSomeFailed;
+  return !report.objective && result.failed + result.dropped > 0
+             ? kExitSomeFailed
+             : kExitOk;
+}
+
+Outcome RunOnce(const LoadOptions& options, LoadSession* session,
+                const Io& io) {
+  std::ofstream journal;
+  if (!options.journal_file.empty()) journal.open(options.journal_file);
+  const LoadReport report = session->Run(
+      options.plan, options.journal_file.empty() ? nullptr : &journal);
+  Outcome outcome{LoadText(report), LoadJson(report), CodeOf(report)};
+  if (!options.journal_file.empty() && !journal.flush()) {
+    outcome.code = Fail(io, kExitSomeFailed,
+                        absl::StrCat("the journal could not be written to '",
+                                     Printable(options.journal_file), "'"));
   }
-  if (!KeptItsPlan(result)) {
-    Fail(io, kExitOk,
-         "warning: more than 1 % of the calls were sent over 1 ms after they "
-         "were due; this machine could not keep the rate up, and the latencies "
-         "from the due time include its own lag");
+  return outcome;
+}
+
+Outcome RunSweep(const LoadOptions& options, LoadSession* session) {
+  std::vector<LoadReport> reports;
+  int code = kExitOk;
+  for (const LoadPlan& plan : options.sweep) {
+    reports.push_back(session->Run(plan));
+    // Overload is what a sweep is there to show: failures are no failure.
+    if (CodeOf(reports.back()) == kExitMissed) code = kExitMissed;
   }
-  if (!options.json_file.empty() && options.json_file != "-") {
-    std::ofstream file(options.json_file);
-    file << json << std::flush;
-    if (!file) {
-      return Fail(io, kExitSomeFailed,
-                  absl::StrCat("the report could not be written to '",
-                               Printable(options.json_file), "'"));
+  return {LoadHeadline(reports.front().plan, reports.front().context) +
+              SweepText(reports),
+          SweepJson(reports), code};
+}
+
+// A rate to begin with: half of what a few callers get through.
+double FirstRate(const LoadOptions& options, LoadSession* session) {
+  LoadPlan probe = options.plan;
+  probe.open = false;
+  probe.concurrency = 16;
+  probe.warmup = std::chrono::milliseconds(500);
+  probe.duration = std::chrono::seconds(2);
+  const LoadReport report = session->Run(probe);
+  return std::max(1.0, AchievedPerSecond(probe, report.result) / 2);
+}
+
+Outcome RunSearch(const LoadOptions& options, LoadSession* session,
+                  const Io& io) {
+  const Objective& objective = *options.objective;
+  SearchOptions search;
+  search.start = FirstRate(options, session);
+  std::unique_ptr<LoadReport> best;
+  LoadPlan plan = options.plan;
+  plan.open = true;
+  const SearchResult found = FindHighestRate(search, [&](double rate) {
+    plan.rate = rate;
+    ++plan.seed;  // the same calls again would prove nothing
+    auto report = std::make_unique<LoadReport>(session->Run(plan));
+    Trial trial = JudgeTrial(objective, rate, report->result);
+    trial.client_limited = LateRatio(report->result) > kMaxLateRatio;
+    if (io.err_is_terminal) {
+      *io.err << Significant(rate) << " calls/s: " << trial.windows_met
+              << " of " << trial.windows << " windows met the objective\n";
     }
-  }
-  return result.failed + result.dropped > 0 ? kExitSomeFailed : kExitOk;
+    if (trial.met && !trial.client_limited &&
+        (best == nullptr || rate >= best->plan.rate)) {
+      best = std::move(report);
+    }
+    return trial;
+  });
+  if (best != nullptr && best->plan.rate != found.rate) best = nullptr;
+  return {SearchText(objective, found, best.get()),
+          SearchJson(objective, found, best.get()),
+          found.rate > 0 ? kExitOk : kExitMissed};
 }
 
-int RunLoadCommand(LoadOptions options, const Io& io) {
-  if (const std::string wrong = WrongUsage(options); !wrong.empty()) {
+int RunLoadCommand(const LoadOptions& options, const Io& io) {
+  if (const std::string wrong = CannotWrite(options); !wrong.empty()) {
     return Fail(io, kExitWrongUsage, wrong);
   }
-  options.plan.duration = FromSeconds(options.duration_s);
-  options.plan.warmup = FromSeconds(options.warmup_s);
-  options.connection.retries = false;  // a retry would hide what is measured
-
-  const auto connection = ConnectOrFail(io, options.connection);
-  if (!connection) return kExitUnreachable;
-  const auto model = connection->GetModel(
-      options.model.name, options.model.version, std::chrono::seconds(5));
-  if (!model.ok()) return FailCall(io, *connection, model.status());
-  const auto payload = MakePayload(options, model->model(), io.in);
-  if (!payload.ok()) {
-    return Fail(io, kExitWrongUsage, std::string(payload.status().message()));
+  const auto baseline = Baseline(options);
+  if (!baseline.ok()) {
+    return Fail(io, kExitWrongUsage, std::string(baseline.status().message()));
   }
-
-  LoadContext context;
-  context.target = options.connection.target;
-  context.model = model->model().name();
-  context.model_version = model->model().version();
-  context.deadline_ms = options.deadline_ms;
-  context.payload =
-      !options.synthetic.empty()
-          ? absl::StrCat("a made picture of ", options.synthetic)
-          : absl::StrCat(payload->size(),
-                         payload->size() == 1 ? " picture" : " pictures");
-  if (io.err_is_terminal) {
-    *io.err << "loading for "
-            << FormatSeconds(options.duration_s + options.warmup_s) << " ..."
-            << std::flush;
-  }
-  GrpcTarget target(connection.get(), &*payload, options.deadline());
-  const LoadResult result = RunLoad(options.plan, &target, io.clock);
-  if (io.err_is_terminal) *io.err << "\r\x1b[K" << std::flush;
-  return PrintReport(options, context, result, io);
-}
-
-// How the load is made.
-void AddPlanOptions(CLI::App* app, LoadOptions* options) {
-  LoadPlan* plan = &options->plan;
-  const std::string group = "Load (one of --rate and --concurrency)";
-  auto* rate = app->add_option(
-      "--rate", plan->rate,
-      "Open loop: so many calls a second, whether or not earlier ones are "
-      "answered; the latency counts from when a call was due; 0.001 to "
-      "1000000");
-  rate->type_name("R")->check(CLI::Range(0.001, 1e6))->group(group);
-  auto* concurrency = app->add_option(
-      "--concurrency", plan->concurrency,
-      "Closed loop: so many callers, each sends again when it has its answer; "
-      "1 to 10000");
-  concurrency->type_name("N")->check(CLI::Range(1, 10000))->group(group);
-  rate->excludes(concurrency);
-  app->add_option(
-         "--arrivals", plan->arrivals,
-         "Open loop: poisson, as many users together make, or constant "
-         "gaps")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, ArrivalKind>{
-          {"poisson", ArrivalKind::kPoisson},
-          {"constant", ArrivalKind::kConstant}}))
-      ->default_str("poisson")
-      ->type_name("KIND")
-      ->group(group);
-  app->add_option("--max-in-flight", plan->max_in_flight,
-                  "Open loop: calls without an answer; one that is due beyond "
-                  "that is dropped and counted; 1 to 1000000")
-      ->capture_default_str()
-      ->type_name("N")
-      ->check(CLI::Range(1, 1000000))
-      ->group(group);
-  app->add_option("--duration", options->duration_s,
-                  "How long to measure, in seconds; 0.001 to 86400")
-      ->capture_default_str()
-      ->type_name("S")
-      ->check(CLI::Range(0.001, 86400.0))
-      ->group(group);
-  app->add_option(
-         "--warmup", options->warmup_s,
-         "How long to send before that without measuring, in seconds; 0 "
-         "to 3600")
-      ->capture_default_str()
-      ->type_name("S")
-      ->check(CLI::Range(0.0, 3600.0))
-      ->group(group);
-  app->add_option("--seed", plan->seed,
-                  "Of the Poisson arrivals and the made picture")
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
+  int code = kExitOk;
+  const auto session = LoadSession::Open(options, io, &code);
+  if (session == nullptr) return code;
+  Outcome outcome =
+      !options.find_slo_text.empty() ? RunSearch(options, session.get(), io)
+      : !options.sweep.empty()       ? RunSweep(options, session.get())
+                                     : RunOnce(options, session.get(), io);
+  AddComparison(*baseline, &outcome);
+  return Print(options, outcome, io);
 }
 
 }  // namespace
@@ -229,36 +185,29 @@ void AddPlanOptions(CLI::App* app, LoadOptions* options) {
 Command AddLoad(CLI::App* parent) {
   auto options = std::make_shared<LoadOptions>();
   CLI::App* app = parent->add_subcommand(
-      "load", "Load test: latency, throughput and errors at a given load");
-  app->add_option("PATH", options->paths,
-                  "Pictures or folders of them; sent in turn, over and over");
-  app->add_option("--synthetic", options->synthetic,
-                  "Instead of PATH: a made picture of raw RGB, in pixels")
-      ->type_name("WxH");
-  app->add_option("--json", options->json_file,
-                  "Write the report as JSON too; - for standard output instead "
-                  "of the text")
-      ->type_name("FILE");
-  AddPlanOptions(app, options.get());
-  AddModelOptions(app, &options->model);
-  AddConnectionOptions(app, &options->connection);
-  AddDeadlineOption(app, &options->deadline_ms);
+      "load",
+      "Load test: latency, throughput and errors at a given load, or the load "
+      "that an objective allows");
+  AddLoadOptions(app, options.get());
   app->footer(
       "Examples:\n"
       "  groupmamba-client load --rate 200 --duration 30 photos/\n"
-      "  groupmamba-client load --concurrency 8 --synthetic 224x224\n"
-      "  groupmamba-client load --rate 50 --arrivals constant --json - "
+      "  groupmamba-client load --concurrency 8 --synthetic 640x480\n"
+      "  groupmamba-client load --find-slo p99=50ms --html report.html "
+      "photos/\n"
+      "  groupmamba-client load --rate 50 --slo p99=50ms,errors=1% --json - "
       "cat.jpg | jq .latency_ms\n"
       "\n"
-      "Nothing is retried. Latencies of failures are kept apart from those of "
-      "answers.\n"
-      "Exit code 1 when a call failed or was dropped.");
+      "Nothing is retried unless --retries asks for it. Latencies of failures "
+      "are kept apart\nfrom those of answers. Exit code 1 when a call failed "
+      "or "
+      "was dropped, or this machine\ncould not keep the rate up; with an "
+      "objective, 3 when it was missed.");
   return {app, [app, options](const Io& io) -> int {
-            options->plan.open = app->count("--rate") > 0;
-            if (!options->plan.open && app->count("--concurrency") == 0) {
+            const absl::Status finished = FinishOptions(*app, options.get());
+            if (!finished.ok()) {
               return Fail(io, kExitWrongUsage,
-                          "load: give --rate (open loop) or --concurrency "
-                          "(closed loop)");
+                          absl::StrCat("load: ", finished.message()));
             }
             return RunLoadCommand(*options, io);
           }};

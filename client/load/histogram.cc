@@ -4,57 +4,69 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 namespace groupmamba::client {
 namespace {
 
-// A value is kept as its upper 11 bits and the number of bits below them. The
-// first of the 11 is always set once there are bits below, so that each
-// doubling takes 1,024 buckets after the 2,048 of the values that fit.
-constexpr int kKeptBits = 11;
-constexpr int64_t kHalf = int64_t{1} << (kKeptBits - 1);
 constexpr int64_t kHighestUs =
     std::chrono::duration_cast<std::chrono::microseconds>(Histogram::kHighest)
         .count();
 
-int BitsBelow(int64_t value) {
-  return std::max(
-      0, static_cast<int>(std::bit_width(static_cast<uint64_t>(value))) -
-             kKeptBits);
+int64_t ToMicroseconds(Duration value) {
+  return std::clamp<int64_t>(
+      std::chrono::round<std::chrono::microseconds>(value).count(), 0,
+      kHighestUs);
 }
 
-size_t BucketOf(int64_t value) {
-  const int shift = BitsBelow(value);
-  return static_cast<size_t>(shift * kHalf + (value >> shift));
+// A value is kept as its upper `bits` bits and the number of bits below them.
+// The first of the kept is always set once there are bits below, so that each
+// doubling takes half as many buckets as the values that fit.
+size_t BucketOf(int64_t value, int bits) {
+  const int shift = std::max(
+      0, static_cast<int>(std::bit_width(static_cast<uint64_t>(value))) - bits);
+  const int64_t half = int64_t{1} << (bits - 1);
+  return static_cast<size_t>(shift * half + (value >> shift));
 }
 
 // The highest value of a bucket.
-int64_t HighestOf(size_t bucket) {
+int64_t HighestOf(size_t bucket, int bits) {
+  const int64_t half = int64_t{1} << (bits - 1);
   const auto index = static_cast<int64_t>(bucket);
-  const int64_t shift = std::max<int64_t>(0, index / kHalf - 1);
-  const int64_t kept = index - shift * kHalf;
+  const int64_t shift = std::max<int64_t>(0, index / half - 1);
+  const int64_t kept = index - shift * half;
   return ((kept + 1) << shift) - 1;
 }
 
 }  // namespace
 
-Histogram::Histogram() : buckets_(BucketOf(kHighestUs) + 1) {}
-
 void Histogram::Record(Duration value) {
-  const int64_t us = std::clamp<int64_t>(
-      std::chrono::round<std::chrono::microseconds>(value).count(), 0,
-      kHighestUs);
-  ++buckets_[BucketOf(us)];
+  const int64_t us = ToMicroseconds(value);
+  const size_t bucket = BucketOf(us, bits_);
+  if (bucket >= buckets_.size()) buckets_.resize(bucket + 1);
+  ++buckets_[bucket];
   ++count_;
   sum_us_ += us;
   max_us_ = std::max(max_us_, us);
 }
 
 void Histogram::Merge(const Histogram& other) {
-  for (size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  if (buckets_.size() < other.buckets_.size()) {
+    buckets_.resize(other.buckets_.size());
+  }
+  for (size_t i = 0; i < other.buckets_.size(); ++i) {
+    buckets_[i] += other.buckets_[i];
+  }
   count_ += other.count_;
   sum_us_ += other.sum_us_;
   max_us_ = std::max(max_us_, other.max_us_);
+}
+
+int64_t Histogram::CountAtMost(Duration value) const {
+  if (value < Duration(0)) return 0;
+  const size_t end =
+      std::min(buckets_.size(), BucketOf(ToMicroseconds(value), bits_) + 1);
+  return std::accumulate(buckets_.begin(), buckets_.begin() + end, int64_t{0});
 }
 
 Duration Histogram::Mean() const {
@@ -71,7 +83,7 @@ Duration Histogram::Quantile(double q) const {
   for (size_t i = 0; i < buckets_.size(); ++i) {
     seen += buckets_[i];
     if (seen >= rank) {
-      return std::chrono::microseconds(std::min(HighestOf(i), max_us_));
+      return std::chrono::microseconds(std::min(HighestOf(i, bits_), max_us_));
     }
   }
   return max();

@@ -1,17 +1,63 @@
 #include "client/load/payload.h"
 
-#include <random>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/status_macros.h"
 #include "client/connection.h"
+#include "client/load/synthetic.h"
 #include "client/picture_files.h"
 #include "client/text.h"
 
 namespace groupmamba::client {
+namespace {
+
+absl::Status TooLarge() {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the pictures take more than ", kMaxPayloadBytes >> 20,
+                   " MiB together; name fewer, they are cycled anyway"));
+}
+
+struct Size {
+  uint32_t width = 0;
+  uint32_t height = 0;
+};
+
+absl::StatusOr<Size> ParseSize(absl::string_view text) {
+  const std::vector<absl::string_view> sides = absl::StrSplit(text, 'x');
+  Size size;
+  if (sides.size() != 2 || !absl::SimpleAtoi(sides[0], &size.width) ||
+      !absl::SimpleAtoi(sides[1], &size.height) || size.width == 0 ||
+      size.height == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--synthetic: '", Printable(text),
+        "' is no size; give WIDTHxHEIGHT in pixels, such as 640x480"));
+  }
+  return size;
+}
+
+// Whether a picture of that size can be sent; in 64 bits, where two sides of 32
+// cannot overflow.
+absl::Status CheckSize(const Size& size, SyntheticForm form) {
+  constexpr uint32_t kJpegSide = 65500;
+  constexpr uint64_t kJpegPixels = 50'000'000;
+  const uint64_t pixels = uint64_t{size.width} * size.height;
+  const bool fits = form == SyntheticForm::kRaw
+                        ? pixels <= kMaxPictureBytes / 3
+                        : pixels <= kJpegPixels && size.width <= kJpegSide &&
+                              size.height <= kJpegSide;
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--synthetic: ", size.width, "x", size.height, " pixels ",
+                   form == SyntheticForm::kRaw
+                       ? "do not fit into a message of 32 MiB"
+                       : "do not fit into a picture of 50 million pixels"));
+}
+
+}  // namespace
 
 absl::StatusOr<Payload> FilePayload(const std::vector<std::string>& paths,
                                     const v1::ClassifyRequest& prototype,
@@ -28,11 +74,7 @@ absl::StatusOr<Payload> FilePayload(const std::vector<std::string>& paths,
           absl::StrCat(Printable(file.path), ": ", bytes.status().message()));
     }
     total += bytes->size();
-    if (total > kMaxPayloadBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the pictures take more than ", kMaxPayloadBytes >> 20,
-                       " MiB together; name fewer, they are cycled anyway"));
-    }
+    if (total > kMaxPayloadBytes) return TooLarge();
     auto request = std::make_shared<v1::ClassifyRequest>(prototype);
     request->set_encoded(*std::move(bytes));
     payload.push_back(std::move(request));
@@ -40,42 +82,28 @@ absl::StatusOr<Payload> FilePayload(const std::vector<std::string>& paths,
   return payload;
 }
 
-absl::StatusOr<Payload> SyntheticPayload(absl::string_view size, uint64_t seed,
+absl::StatusOr<Payload> SyntheticPayload(absl::string_view sizes,
+                                         SyntheticForm form, uint64_t seed,
                                          const v1::ClassifyRequest& prototype) {
-  const std::vector<absl::string_view> sides = absl::StrSplit(size, 'x');
-  uint32_t width = 0;
-  uint32_t height = 0;
-  if (sides.size() != 2 || !absl::SimpleAtoi(sides[0], &width) ||
-      !absl::SimpleAtoi(sides[1], &height) || width == 0 || height == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--synthetic: '", Printable(size),
-        "' is no size; give WIDTHxHEIGHT in pixels, such as 224x224"));
-  }
-  // In 64 bits: two factors of 32 bits and 3 could pass the end only together.
-  if (uint64_t{width} * height > kMaxPictureBytes / 3) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--synthetic: ", Printable(size),
-                     " pixels do not fit into a message of 32 MiB"));
-  }
-  std::mt19937_64 random(seed);
-  std::string rgb;
-  rgb.reserve(size_t{3} * width * height);
-  for (uint32_t y = 0; y < height; ++y) {
-    for (uint32_t x = 0; x < width; ++x) {
-      const uint64_t noise = random();
-      const uint32_t horizontal = 191 * x / width;
-      const uint32_t vertical = 191 * y / height;
-      rgb.push_back(static_cast<char>(horizontal + (noise & 63)));
-      rgb.push_back(static_cast<char>(vertical + ((noise >> 8) & 63)));
-      rgb.push_back(static_cast<char>((horizontal + vertical) / 2 +
-                                      ((noise >> 16) & 63)));
+  Payload payload;
+  size_t total = 0;
+  for (const absl::string_view text : absl::StrSplit(sizes, ',')) {
+    GM_ASSIGN_OR_RETURN(const Size size, ParseSize(text));
+    GM_RETURN_IF_ERROR(CheckSize(size, form));
+    std::string bytes = MakePixels(size.width, size.height, seed);
+    auto request = std::make_shared<v1::ClassifyRequest>(prototype);
+    if (form == SyntheticForm::kRaw) {
+      request->mutable_raw()->set_width(size.width);
+      request->mutable_raw()->set_height(size.height);
+      request->mutable_raw()->set_rgb(std::move(bytes));
+    } else {
+      request->set_encoded(EncodeJpeg(bytes, size.width, size.height));
     }
+    total += request->ByteSizeLong();
+    if (total > kMaxPayloadBytes) return TooLarge();
+    payload.push_back(std::move(request));
   }
-  auto request = std::make_shared<v1::ClassifyRequest>(prototype);
-  request->mutable_raw()->set_width(width);
-  request->mutable_raw()->set_height(height);
-  request->mutable_raw()->set_rgb(std::move(rgb));
-  return Payload{std::move(request)};
+  return payload;
 }
 
 }  // namespace groupmamba::client

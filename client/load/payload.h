@@ -27,10 +27,15 @@ absl::StatusOr<Payload> FilePayload(const std::vector<std::string>& paths,
                                     const v1::ClassifyRequest& prototype,
                                     std::istream* standard_input);
 
-// One request with a made picture of raw RGB: smooth gradients under noise, a
-// function of the seed. `size` is "WIDTHxHEIGHT" in pixels. INVALID_ARGUMENT
-// where it is not, or where it does not fit into a message.
-absl::StatusOr<Payload> SyntheticPayload(absl::string_view size, uint64_t seed,
+// How a made picture travels.
+enum class SyntheticForm { kJpeg, kRaw };
+
+// Requests with made pictures (client/load/synthetic.h), functions of the seed.
+// `sizes` is "WIDTHxHEIGHT" in pixels, or several with commas between: one
+// request each. INVALID_ARGUMENT where one is no size, or does not fit into a
+// message.
+absl::StatusOr<Payload> SyntheticPayload(absl::string_view sizes,
+                                         SyntheticForm form, uint64_t seed,
                                          const v1::ClassifyRequest& prototype);
 
 }  // namespace groupmamba::client

@@ -1,17 +1,17 @@
-// The loops that put load on a server, and what they measure. Knows no gRPC:
-// calls go through LoadTarget, time through Clock, so that tests simulate both.
+// The loops that put load on a server. Knows no gRPC: calls go through
+// LoadTarget, time through Clock, so that tests simulate both.
 
 #ifndef GROUPMAMBA_CLIENT_LOAD_RUNNER_H_
 #define GROUPMAMBA_CLIENT_LOAD_RUNNER_H_
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 
-#include "absl/status/status.h"
 #include "base/clock.h"
 #include "client/load/arrivals.h"
-#include "client/load/histogram.h"
+#include "client/load/result.h"
+#include "client/load/target.h"
 
 namespace groupmamba::client {
 
@@ -23,10 +23,16 @@ struct LoadPlan {
   // Closed loop: callers, at least 1.
   int concurrency = 1;
 
-  // Open loop: calls a second, above 0, and how they are spaced.
+  // Open loop: calls a second, above 0, and how they are spaced. With a
+  // `ramp_to` above 0 the rate stays so for the warm-up, and then goes in a
+  // straight line to `ramp_to` at the end.
   double rate = 0;
+  double ramp_to = 0;
   ArrivalKind arrivals = ArrivalKind::kPoisson;
   uint64_t seed = 1;
+
+  // Open loop: with kTrace, the times at which calls are due.
+  std::shared_ptr<const Trace> trace;
 
   // Open loop: calls that may be unanswered; one that is due beyond that is not
   // sent, and counted as dropped.
@@ -38,59 +44,44 @@ struct LoadPlan {
   Duration duration{};
 };
 
-// How one call ended.
-struct LoadAnswer {
-  absl::StatusCode code = absl::StatusCode::kOk;
+// The times at which a plan's calls are due.
+Arrivals ArrivalsOf(const LoadPlan& plan);
 
-  // By the server's receipt; 0 where the call failed.
-  int batch_size = 0;
-  Duration server_queue{};
-  Duration server_inference{};
-};
-
-// What is loaded. Start() comes from one thread.
-class LoadTarget {
- public:
-  virtual ~LoadTarget() = default;
-
-  // Starts call `index` (from 0). `done` is called once, from any thread, also
-  // before Start() returns; every call ends, be it by its deadline.
-  virtual void Start(int64_t index,
-                     std::function<void(const LoadAnswer&)> done) = 0;
-};
-
-// What was measured: calls that were due after the warm-up, but for
-// `ok_in_window`.
-struct LoadResult {
-  int64_t planned = 0;  // sent and dropped
-  int64_t dropped = 0;
+// What a run has counted so far.
+struct LoadSnapshot {
+  Duration elapsed{};  // since the warm-up ended; negative within it
+  int in_flight = 0;
+  int64_t ok = 0;
   int64_t failed = 0;
-  std::map<absl::StatusCode, int64_t> codes;  // of what was sent
+  int64_t dropped = 0;
+  // Of the last second: OK answers that came, and the latency of OK calls that
+  // were due.
+  double ok_per_s = 0;
+  Histogram latency{Histogram::kCoarse};
+};
 
-  // Calls answered OK between the end of the warm-up and the end of the run,
-  // whenever they were sent.
-  int64_t ok_in_window = 0;
+// One call, sent or dropped.
+struct CallRecord {
+  int64_t id = 0;   // the target's index; -1: dropped
+  TimePoint start;  // of the run
+  CallTimes times;  // of a dropped call only `due`
+  LoadAnswer answer;
+};
 
-  // From when the call was due (closed loop: sent) to its OK.
-  Histogram latency;
-  // From when the call was sent to its OK.
-  Histogram service;
-  // From when the call was due (closed loop: sent) to its failure.
-  Histogram failed_latency;
-  // How long after it was due a call was sent. Open loop only.
-  Histogram send_lag;
-  int64_t late = 0;  // calls sent more than kLate after they were due
+// Watches a run; every function may be empty.
+struct LoadWatch {
+  // When the warm-up is over, and then at the end of every second; on a thread
+  // of its own.
+  std::function<void()> begun;
+  std::function<void(const LoadSnapshot&)> each_second;
 
-  static constexpr Duration kLate = std::chrono::milliseconds(1);
-
-  // Sums over the OK answers.
-  int64_t batch_sizes = 0;
-  Duration server_queue{};
-  Duration server_inference{};
+  // Every call of the run, its warm-up included; from any thread.
+  std::function<void(const CallRecord&)> each_call;
 };
 
 // Runs `plan` and returns when its last call has ended.
-LoadResult RunLoad(const LoadPlan& plan, LoadTarget* target, Clock* clock);
+LoadResult RunLoad(const LoadPlan& plan, LoadTarget* target, Clock* clock,
+                   const LoadWatch& watch = {});
 
 }  // namespace groupmamba::client
 

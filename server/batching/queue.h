@@ -1,5 +1,5 @@
-// The pictures that wait for one model, in the order in which they go: by
-// priority, then by deadline, then by arrival.
+// Requests that wait for the same, a decoding thread or a model, in the order
+// in which they go: by priority, then by deadline, then by arrival.
 
 #ifndef GROUPMAMBA_SERVER_BATCHING_QUEUE_H_
 #define GROUPMAMBA_SERVER_BATCHING_QUEUE_H_
@@ -13,8 +13,8 @@
 
 namespace groupmamba {
 
-// Not thread-safe; the batcher's lock guards it. Its bound is the admission's.
-class BatchQueue {
+// Not thread-safe; its owner's lock guards it. Its bound is the admission's.
+class TaskQueue {
  public:
   int size() const { return static_cast<int>(tasks_.size()); }
   bool empty() const { return tasks_.empty(); }
@@ -33,9 +33,14 @@ class BatchQueue {
   // kForever when nobody waits.
   TimePoint EarliestDeadline() const;
 
-  // When the one who waits longest was queued; kForever when nobody waits.
-  // Linear in the size.
-  TimePoint OldestQueued() const;
+  // Calls `visit` with the first `count` in order; fewer when there are fewer.
+  template <typename Visit>
+  void ForFirst(int count, const Visit& visit) const {
+    for (auto it = tasks_.begin(); it != tasks_.end() && count > 0; ++it) {
+      visit(static_cast<const Task&>(**it));
+      --count;
+    }
+  }
 
  private:
   struct ByKey {

@@ -126,19 +126,19 @@ TEST_F(DrainTest, WhileItDrainsNewCallsAreUnavailable) {
 
 TEST_F(DrainTest, ASecondSignalSparesOnlyTheBatchThatRuns) {
   StartServer({"--engine=fake:1000", "--max-batch=1"});
-  StartCalls(8);
+  StartCalls(5);
   server_->Signal(SIGTERM);
   server_->AwaitLine(" draining ");
   server_->Signal(SIGTERM);
-  EXPECT_LT(AwaitCalls(), 8);
+  EXPECT_LT(AwaitCalls(), 5);
   EXPECT_EQ(server_->Wait(), 0);
 }
 
 TEST_F(DrainTest, TheDrainEndsAtItsTime) {
   StartServer({"--engine=fake:1000", "--max-batch=1", "--drain-timeout-s=0.1"});
-  StartCalls(8);
+  StartCalls(5);
   server_->Signal(SIGTERM);
-  EXPECT_LT(AwaitCalls(), 8);
+  EXPECT_LT(AwaitCalls(), 5);
   EXPECT_EQ(server_->Wait(), 0);
 }
 

@@ -48,6 +48,12 @@ void Puppet::ReleaseAll() {
   changed_.NotifyAll();
 }
 
+void Puppet::Take(SimulatedClock* clock, Duration time) {
+  MutexLock lock(&mutex_);
+  clock_ = clock;
+  time_ = time;
+}
+
 void Puppet::Poison(uint8_t picture) {
   MutexLock lock(&mutex_);
   poison_.insert(picture);
@@ -89,6 +95,7 @@ absl::Status Puppet::Infer(absl::Span<const uint8_t* const> images,
     calls_.push_back(pictures);
     changed_.NotifyAll();
   }
+  if (time_ > Duration::zero()) clock_->Advance(time_);
   while (holding_ && released_ == 0) changed_.Wait(&mutex_);
   if (holding_) --released_;
   if (lost_) return absl::UnavailableError("lost");

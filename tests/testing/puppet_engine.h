@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "model/engine.h"
+#include "tests/testing/simulated_clock.h"
 
 namespace groupmamba {
 
@@ -33,6 +34,9 @@ class Puppet {
 
   // Lets all go that wait or come.
   void ReleaseAll();
+
+  // From now on a batch takes so long by that clock.
+  void Take(SimulatedClock* clock, Duration time);
 
   // Batches with this picture fail.
   void Poison(uint8_t picture);
@@ -59,6 +63,8 @@ class Puppet {
   const int classes_;
   mutable Mutex mutex_;
   CondVar changed_;
+  SimulatedClock* clock_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Duration time_ ABSL_GUARDED_BY(mutex_) = {};
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace groupmamba::client {
@@ -48,6 +51,75 @@ TEST(HistogramTest, QuantilesAreTheExactOnesToThreeDigits) {
       EXPECT_LE(found, exact * 1.001) << q;
     }
   }
+}
+
+// A million times of each of five shapes, in nanoseconds.
+std::vector<std::pair<std::string, std::function<double(std::mt19937_64&)>>>
+Shapes() {
+  return {{"uniform", std::uniform_real_distribution<double>(1e3, 5e7)},
+          {"exponential", std::exponential_distribution<double>(1 / 4e6)},
+          {"lognormal", std::lognormal_distribution<double>(std::log(5e6), 2)},
+          {"two modes",
+           [](std::mt19937_64& random) {
+             const bool slow = random() % 50 == 0;
+             return std::normal_distribution<double>(slow ? 9e8 : 2e6,
+                                                     slow ? 1e8 : 2e5)(random);
+           }},
+          {"heavy tail", [](std::mt19937_64& random) {
+             return 1e5 / std::pow(std::uniform_real_distribution<double>(
+                                       1e-9, 1)(random),
+                                   0.8);
+           }}};
+}
+
+TEST(HistogramTest,
+     QuantilesOfAMillionTimesAreWithinAThousandthOrAMicrosecond) {
+  for (auto& [name, draw] : Shapes()) {
+    std::mt19937_64 random(7);
+    std::vector<Duration> times;
+    Histogram histogram;
+    for (int i = 0; i < 1'000'000; ++i) {
+      times.push_back(
+          std::clamp<Duration>(nanoseconds(std::llround(draw(random))),
+                               nanoseconds(0), seconds(60)));
+      histogram.Record(times.back());
+    }
+    std::sort(times.begin(), times.end());
+    for (const double q : {0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999}) {
+      const Duration exact = times[static_cast<size_t>(std::ceil(q * 1e6)) - 1];
+      const Duration allowed =
+          std::max<Duration>(microseconds(1), exact / 1000);
+      const Duration found = histogram.Quantile(q);
+      EXPECT_LE(found - exact, allowed) << name << " " << q;
+      EXPECT_LE(exact - found, allowed) << name << " " << q;
+    }
+  }
+}
+
+TEST(HistogramTest, CoarseQuantilesAreWithinEightThousandths) {
+  const std::vector<int64_t> values = Sample(9, 20000);
+  Histogram fine;
+  Histogram coarse(Histogram::kCoarse);
+  for (const int64_t value : values) {
+    fine.Record(microseconds(value));
+    coarse.Record(microseconds(value));
+  }
+  for (const double q : {0.01, 0.5, 0.99}) {
+    EXPECT_NEAR(ToSeconds(coarse.Quantile(q)), ToSeconds(fine.Quantile(q)),
+                0.009 * ToSeconds(fine.Quantile(q)));
+  }
+}
+
+TEST(HistogramTest, CountsWhatWasAtMostATime) {
+  const Histogram histogram = Recorded({1, 5, 5, 2000, 50000});
+  EXPECT_EQ(histogram.CountAtMost(microseconds(-1)), 0);
+  EXPECT_EQ(histogram.CountAtMost(microseconds(0)), 0);
+  EXPECT_EQ(histogram.CountAtMost(microseconds(1)), 1);
+  EXPECT_EQ(histogram.CountAtMost(microseconds(5)), 3);
+  EXPECT_EQ(histogram.CountAtMost(microseconds(49900)), 4);
+  EXPECT_EQ(histogram.CountAtMost(microseconds(50000)), 5);
+  EXPECT_EQ(histogram.CountAtMost(seconds(60)), 5);
+  EXPECT_EQ(Histogram().CountAtMost(seconds(1)), 0);
 }
 
 TEST(HistogramTest, EveryValueFallsIntoABucketNoWiderThanAThousandth) {

@@ -2,72 +2,23 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <functional>
 #include <map>
+#include <memory>
+#include <thread>
 #include <utility>
+#include <vector>
+
+#include "tests/client/load/simulation.h"
+#include "tests/testing/simulated_clock.h"
 
 namespace groupmamba::client {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// A server and the time it lives in: calls are answered `service(index)` after
-// they came in, and waiting moves the time on to the next answer. One thread;
-// every run is the same.
-class Simulation : public Clock, public LoadTarget {
- public:
-  std::function<Duration(int64_t)> service = [](int64_t) {
-    return milliseconds(1);
-  };
-  std::function<LoadAnswer(int64_t)> answer = [](int64_t) {
-    return LoadAnswer();
-  };
-  // Time that the call itself takes on the sending thread.
-  std::function<Duration(int64_t)> blocks = [](int64_t) { return Duration(0); };
-
-  int64_t started() const { return started_; }
-  int most_in_flight() const { return most_in_flight_; }
-
-  TimePoint Now() const override { return now_; }
-
-  void WaitUntil(CondVar*, Mutex* mutex, TimePoint time) override
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    if (!answers_.empty() && answers_.begin()->first <= time) {
-      auto next = answers_.extract(answers_.begin());
-      now_ = std::max(now_, next.key());
-      mutex->Unlock();
-      next.mapped()();
-      mutex->Lock();
-      return;
-    }
-    if (time == kForever) std::abort();  // nothing would ever end the wait
-    now_ = time;
-  }
-
-  void Start(int64_t index,
-             std::function<void(const LoadAnswer&)> done) override {
-    EXPECT_EQ(index, started_++);
-    now_ += blocks(index);
-    ++in_flight_;
-    most_in_flight_ = std::max(most_in_flight_, in_flight_);
-    answers_.emplace(now_ + service(index),
-                     [this, index, done = std::move(done)] {
-                       --in_flight_;
-                       done(answer(index));
-                     });
-  }
-
- private:
-  TimePoint now_{seconds(1000)};
-  std::multimap<TimePoint, std::function<void()>> answers_;
-  int64_t started_ = 0;
-  int in_flight_ = 0;
-  int most_in_flight_ = 0;
-};
 
 LoadPlan OpenPlan() {
   LoadPlan plan;
@@ -196,14 +147,196 @@ TEST(LoadTest, TheServersReceiptsAreSummedOverTheAnswers) {
   simulation.answer = [](int64_t index) {
     LoadAnswer answer;
     answer.batch_size = index % 2 == 0 ? 4 : 2;
+    answer.server_decode = milliseconds(2);
     answer.server_queue = milliseconds(3);
+    answer.server_batch_wait = milliseconds(1);
     answer.server_inference = milliseconds(5);
+    answer.server_total = milliseconds(11);
+    return answer;
+  };
+  simulation.service = [](int64_t) { return milliseconds(20); };
+  const LoadResult result = RunLoad(OpenPlan(), &simulation, &simulation);
+  EXPECT_EQ(result.receipts.count, 99);
+  EXPECT_EQ(result.receipts.batch_sizes, 50 * 4 + 49 * 2);
+  EXPECT_EQ(result.receipts.decode, milliseconds(2 * 99));
+  EXPECT_EQ(result.receipts.queue, milliseconds(3 * 99));
+  EXPECT_EQ(result.receipts.batch_wait, milliseconds(1 * 99));
+  EXPECT_EQ(result.receipts.inference, milliseconds(5 * 99));
+  EXPECT_EQ(result.receipts.total, milliseconds(11 * 99));
+  EXPECT_EQ(result.receipts.service, milliseconds(20 * 99));
+}
+
+TEST(LoadTest, AnswersWithoutAReceiptAreNoneOfItsMeans) {
+  Simulation simulation;
+  simulation.answer = [](int64_t index) {
+    LoadAnswer answer;
+    if (index < 10) answer.server_total = milliseconds(4);
     return answer;
   };
   const LoadResult result = RunLoad(OpenPlan(), &simulation, &simulation);
-  EXPECT_EQ(result.batch_sizes, 50 * 4 + 49 * 2);
-  EXPECT_EQ(result.server_queue, milliseconds(3 * 99));
-  EXPECT_EQ(result.server_inference, milliseconds(5 * 99));
+  EXPECT_EQ(result.receipts.count, 10);
+  EXPECT_EQ(result.receipts.total, milliseconds(40));
+}
+
+TEST(LoadTest, TheVersionsThatAnsweredAreCounted) {
+  Simulation simulation;
+  simulation.answer = [](int64_t index) {
+    LoadAnswer answer;
+    answer.version = index < 9 ? 1 : 2;
+    return answer;
+  };
+  const LoadResult result = RunLoad(OpenPlan(), &simulation, &simulation);
+  EXPECT_EQ(result.versions, (std::map<int64_t, int64_t>{{1, 9}, {2, 90}}));
+}
+
+TEST(LoadTest, TheSeriesSaysWhenCallsWereDueAndWhenAnswersCame) {
+  Simulation simulation;
+  simulation.service = [](int64_t) { return milliseconds(150); };
+  const LoadResult result = RunLoad(OpenPlan(), &simulation, &simulation);
+  ASSERT_EQ(result.intervals.size(), 10u);
+  EXPECT_EQ(result.interval, milliseconds(100));
+  EXPECT_EQ(result.intervals[0].due, 9);  // at 10, 20, ... 90 ms
+  EXPECT_EQ(result.intervals[0].answered, 0);
+  EXPECT_EQ(result.intervals[0].latency.count(), 9);
+  EXPECT_EQ(result.intervals[5].due, 10);
+  EXPECT_EQ(result.intervals[5].answered, 10);
+  EXPECT_EQ(result.intervals[5].latency.max(), milliseconds(150));
+}
+
+TEST(LoadTest, ALongRunHasAtMost120Intervals) {
+  for (const auto& [seconds_long, expected] :
+       std::vector<std::pair<int, Duration>>{{1, milliseconds(100)},
+                                             {12, milliseconds(100)},
+                                             {13, milliseconds(200)},
+                                             {60, milliseconds(500)},
+                                             {86400, seconds(1000)}}) {
+    const LoadResult result(TimePoint{}, seconds(seconds_long));
+    EXPECT_EQ(result.interval, expected) << seconds_long;
+    EXPECT_LE(result.intervals.size(), 120u);
+    EXPECT_GE(result.interval * result.intervals.size(), seconds(seconds_long));
+  }
+}
+
+TEST(LoadTest, ATraceIsReplayedAtItsTimes) {
+  Simulation simulation;
+  LoadPlan plan = OpenPlan();
+  plan.arrivals = ArrivalKind::kTrace;
+  plan.trace = std::make_shared<const Trace>(
+      Trace{milliseconds(0), milliseconds(700), milliseconds(700),
+            milliseconds(999), milliseconds(1000)});
+  std::vector<Duration> due;
+  LoadWatch watch;
+  watch.each_call = [&due](const CallRecord& call) {
+    due.push_back(call.times.due - call.start);
+  };
+  const LoadResult result = RunLoad(plan, &simulation, &simulation, watch);
+  EXPECT_EQ(result.planned, 4);  // the run ends before the last is due
+  EXPECT_EQ(due, (std::vector<Duration>{milliseconds(0), milliseconds(700),
+                                        milliseconds(700), milliseconds(999)}));
+}
+
+TEST(LoadTest, EveryCallOfTheRunIsTold) {
+  Simulation simulation;
+  simulation.service = [](int64_t) { return seconds(10); };
+  LoadPlan plan = OpenPlan();
+  plan.warmup = milliseconds(20);
+  plan.max_in_flight = 5;
+  int sent = 0;
+  int dropped = 0;
+  LoadWatch watch;
+  watch.each_call = [&](const CallRecord& call) {
+    if (call.id < 0) {
+      ++dropped;
+      return;
+    }
+    EXPECT_EQ(call.id, sent++);
+    EXPECT_EQ(call.times.done - call.times.sent, seconds(10));
+  };
+  RunLoad(plan, &simulation, &simulation, watch);
+  EXPECT_EQ(sent, 5);
+  EXPECT_EQ(dropped, 101 - 5);
+}
+
+// A server that is stopped from 5 s to 6 s, and takes 1 ms otherwise.
+class StoppedServer : public Simulation {
+ public:
+  StoppedServer() {
+    const TimePoint start = Now();
+    service = [this, start](int64_t) -> Duration {
+      const Duration now = Now() - start;
+      const bool stopped = now >= seconds(5) && now < seconds(6);
+      return milliseconds(1) + (stopped ? seconds(6) - now : Duration(0));
+    };
+  }
+};
+
+TEST(CoordinatedOmissionTest, AnOpenLoopShowsAStallThatANaiveLoopOmits) {
+  LoadPlan plan;
+  plan.duration = seconds(20);
+  plan.open = true;
+  plan.rate = 200;
+  StoppedServer for_open;
+  const LoadResult open = RunLoad(plan, &for_open, &for_open);
+  EXPECT_GE(open.latency.Quantile(0.99), milliseconds(700));
+
+  plan.open = false;
+  plan.concurrency = 1;
+  StoppedServer for_closed;
+  const LoadResult closed = RunLoad(plan, &for_closed, &for_closed);
+  EXPECT_EQ(closed.service.Quantile(0.99), milliseconds(1));
+  EXPECT_GE(closed.service.max(), milliseconds(999));
+}
+
+TEST(CoordinatedOmissionTest, AStallOfTheSenderIsLatencyToo) {
+  Simulation simulation;
+  simulation.blocks = [](int64_t index) {
+    return index == 1000 ? Duration(seconds(1)) : Duration(0);
+  };
+  LoadPlan plan = OpenPlan();
+  plan.rate = 200;
+  plan.duration = seconds(20);
+  const LoadResult result = RunLoad(plan, &simulation, &simulation);
+  EXPECT_GE(result.latency.Quantile(0.99), milliseconds(700));
+  EXPECT_EQ(result.service.Quantile(0.99), milliseconds(1));
+}
+
+// Answers at once, on the sending thread.
+class AnsweringTarget : public LoadTarget {
+ public:
+  void Start(int64_t, std::function<void(const LoadAnswer&)> done) override {
+    done(LoadAnswer());
+  }
+};
+
+TEST(LoadWatchTest, IsToldTheBeginningAndEverySecond) {
+  SimulatedClock clock;
+  AnsweringTarget target;
+  LoadPlan plan;
+  plan.open = true;
+  plan.arrivals = ArrivalKind::kConstant;
+  plan.rate = 1;
+  plan.warmup = seconds(1);
+  plan.duration = seconds(3);
+  std::atomic<int> begun = 0;
+  std::vector<int64_t> ok;
+  LoadWatch watch;
+  watch.begun = [&begun] { ++begun; };
+  watch.each_second = [&ok](const LoadSnapshot& snapshot) {
+    ok.push_back(snapshot.ok);
+  };
+  const TimePoint start = clock.Now();
+  std::thread run([&] { RunLoad(plan, &target, &clock, watch); });
+  // The calls due at 1, 2 and 3 s; at each the watcher wakes, too. It may find
+  // the call of its second counted or not.
+  for (int second = 1; second <= 3; ++second) {
+    clock.AwaitWaiter(start + seconds(second));
+    clock.AwaitWaiters(2);
+    clock.Advance(seconds(1));
+  }
+  run.join();
+  EXPECT_EQ(begun, 1);
+  ASSERT_GE(ok.size(), 1u);
+  EXPECT_GE(ok[0], 1);
 }
 
 }  // namespace

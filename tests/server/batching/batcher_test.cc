@@ -34,7 +34,10 @@ struct Outcome {
 // A batcher on a puppet's strings and a clock that stands still.
 class BatcherTest : public ::testing::Test {
  protected:
-  void StartBatcher(BatchPolicy policy, int instances = 1) {
+  // A batch takes `batch_time` while warming up, and no time when it is held.
+  void StartBatcher(BatchPolicy policy, int instances = 1,
+                    Duration batch_time = {}) {
+    puppet_.Take(&clock_, batch_time);
     batcher_.emplace(
         BatcherOptions{.policy = policy,
                        .instances = instances,
@@ -48,7 +51,20 @@ class BatcherTest : public ::testing::Test {
                        .on_device_lost = [this] { ++times_lost_; }},
         &clock_);
     ASSERT_TRUE(batcher_->Start([this] { return puppet_.MakeEngine(); }).ok());
+    puppet_.Take(&clock_, Duration(0));
     puppet_.Watch();
+  }
+
+  // A batcher that waits for company if some is expected: a batch takes 100 ms,
+  // and a picture is expected to be decoded within a few milliseconds.
+  void StartPatientBatcher(Duration max_delay) {
+    StartBatcher({.max_batch = 8, .max_delay = max_delay}, 1,
+                 milliseconds(100));
+    std::unique_ptr<Task> task = Expect(200);
+    clock_.Advance(milliseconds(100));
+    batcher_->Enqueue(std::move(task));
+    Await(200);
+    puppet_.AwaitCall();
   }
 
   // Said to come, not there yet.
@@ -64,9 +80,10 @@ class BatcherTest : public ::testing::Test {
                                 ended.batch_size, ended.times};
           changed_.NotifyAll();
         });
+    task->times.arrived = clock_.Now();
     task->slot = slots_.Acquire();
     task->slot.bytes()[0] = picture;
-    batcher_->Expect();
+    batcher_->Expect(key.priority);
     return task;
   }
 
@@ -116,7 +133,7 @@ TEST_F(BatcherTest, ALonePictureLeavesAtOnceWithItsOwnLogits) {
 }
 
 TEST_F(BatcherTest, WaitsForExpectedCompanyNoLongerThanMaxDelay) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(2)});
+  StartPatientBatcher(milliseconds(2));
   const TimePoint start = clock_.Now();
   std::unique_ptr<Task> late = Expect(2);
   Enqueue(1);
@@ -128,7 +145,7 @@ TEST_F(BatcherTest, WaitsForExpectedCompanyNoLongerThanMaxDelay) {
 }
 
 TEST_F(BatcherTest, CompanyThatComesInTimeSharesTheBatch) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(2)});
+  StartPatientBatcher(milliseconds(2));
   std::unique_ptr<Task> late = Expect(2);
   Enqueue(1);
   batcher_->Enqueue(std::move(late));
@@ -138,10 +155,11 @@ TEST_F(BatcherTest, CompanyThatComesInTimeSharesTheBatch) {
 }
 
 TEST_F(BatcherTest, CompanyThatIsCalledOffEndsTheWait) {
-  StartBatcher({});
+  StartPatientBatcher(milliseconds(2));
   std::unique_ptr<Task> broken = Expect(2);
   Enqueue(1);
-  batcher_->Unexpect();
+  clock_.AwaitWaiter(clock_.Now() + milliseconds(2));
+  batcher_->Unexpect(Priority::kNormal);
   EXPECT_EQ(Await(1).batch_size, 1);
   Task::Finish(std::move(broken), absl::InvalidArgumentError("corrupt"));
 }
@@ -232,16 +250,76 @@ TEST_F(BatcherTest, WhoExpiresWhileTheInstanceIsBusyIsNotComputed) {
   EXPECT_TRUE(Await(3).status.ok());
 }
 
-TEST_F(BatcherTest, WhoExpiresWhileWaitingForCompanyIsAnsweredAtItsDeadline) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
-  std::unique_ptr<Task> never = Expect(2);
-  const TimePoint deadline = clock_.Now() + milliseconds(5);
-  Enqueue(1, {.deadline = deadline});
-  clock_.AwaitWaiter(deadline);
+TEST_F(BatcherTest, WhoExpiresWhileTheInstanceIsBusyIsAnsweredWhenAsked) {
+  StartBatcher({});
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  const TimePoint now = clock_.Now();
+  Enqueue(2, {.deadline = now + milliseconds(5)});
+  Enqueue(3, {.deadline = now + milliseconds(6)});
   clock_.Advance(milliseconds(5));
-  EXPECT_EQ(AwaitCode(1), StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(puppet_.calls_left(), 0);
-  batcher_->Unexpect();
+  EXPECT_EQ(batcher_->Expire(), now + milliseconds(6));
+  EXPECT_EQ(AwaitCode(2), StatusCode::kDeadlineExceeded);
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(Await(3).status.ok());
+}
+
+TEST_F(BatcherTest, AWaitForCompanyEndsInTimeForTheDeadline) {
+  StartPatientBatcher(milliseconds(50));
+  std::unique_ptr<Task> never = Expect(2);
+  const TimePoint start = clock_.Now();
+  Enqueue(1, {.deadline = start + milliseconds(112)});
+  clock_.AwaitWaiters(1);
+  clock_.Advance(milliseconds(5));
+  EXPECT_LE(Await(1).times.launched, start + milliseconds(5));
+  batcher_->Unexpect(Priority::kNormal);
+}
+
+TEST_F(BatcherTest, WhoCannotBeInTimeIsGivenUpForTheOthersSake) {
+  StartBatcher({.max_batch = 2, .max_delay = Duration(0)}, 1,
+               milliseconds(100));
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  Enqueue(2, {.deadline = clock_.Now() + milliseconds(50)});
+  Enqueue(3);
+  puppet_.ReleaseAll();
+  EXPECT_EQ(AwaitCode(2), StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(puppet_.AwaitCall(), Pictures({3}));
+  EXPECT_TRUE(Await(3).status.ok());
+}
+
+TEST_F(BatcherTest, LearnsHowLongABatchTakes) {
+  StartBatcher({.max_batch = 1}, 1, milliseconds(100));
+  EXPECT_NEAR(ToMilliseconds(batcher_->BatchTime(1)), 100, 1e-3);
+  puppet_.Take(&clock_, milliseconds(50));
+  for (uint8_t picture = 0; picture < 40; ++picture) {
+    Enqueue(picture);
+    Await(picture);
+  }
+  // The last one may not have been learned of yet.
+  EXPECT_NEAR(ToMilliseconds(batcher_->BatchTime(1)), 50, 1);
+}
+
+TEST_F(BatcherTest, PredictsWhatAwaitsWhoComesNow) {
+  StartBatcher({.max_batch = 2, .max_delay = Duration(0)}, 1,
+               milliseconds(100));
+  EXPECT_TRUE(batcher_->Predict(Priority::kNormal).idle);
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  for (uint8_t picture : {2, 3, 4}) Enqueue(picture);
+  clock_.Advance(milliseconds(20));
+  const Prediction prediction = batcher_->Predict(Priority::kNormal);
+  EXPECT_FALSE(prediction.idle);
+  EXPECT_NEAR(ToMilliseconds(prediction.start), 80 + 100, 1e-3);
+  EXPECT_NEAR(ToMilliseconds(prediction.finish), 80 + 200, 1e-3);
+  EXPECT_NEAR(ToMilliseconds(batcher_->Predict(Priority::kHigh).start), 80,
+              1e-3);
+  puppet_.ReleaseAll();
+  Await(4);
 }
 
 TEST_F(BatcherTest, WhoIsExpiredOnComingIsNotQueued) {
@@ -297,7 +375,7 @@ TEST_F(BatcherTest, ALostDeviceIsToldAndItsBatchIsNotTriedInParts) {
 }
 
 TEST_F(BatcherTest, TheReceiptTellsQueueingFromWaitingForCompany) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
+  StartPatientBatcher(milliseconds(15));
   puppet_.Hold();
   Enqueue(1);
   puppet_.AwaitCall();
@@ -306,13 +384,14 @@ TEST_F(BatcherTest, TheReceiptTellsQueueingFromWaitingForCompany) {
   const TimePoint queued = clock_.Now();
   clock_.Advance(milliseconds(10));
   puppet_.Release();
-  clock_.AwaitWaiter(queued + milliseconds(50));
-  clock_.Advance(milliseconds(40));
+  clock_.AwaitWaiter(queued + milliseconds(15));
+  clock_.Advance(milliseconds(5));
   puppet_.ReleaseAll();
   const Task::Times times = Await(2).times;
-  EXPECT_EQ(times.launched - times.queued, milliseconds(50));
-  EXPECT_EQ(times.launched - times.free, milliseconds(40));
-  batcher_->Unexpect();
+  EXPECT_EQ(times.launched - times.queued, milliseconds(15));
+  EXPECT_EQ(times.launched - times.free, milliseconds(5));
+  EXPECT_EQ(batcher_->wait_for_company(), Duration(milliseconds(5)) / 10);
+  batcher_->Unexpect(Priority::kNormal);
 }
 
 TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
@@ -328,15 +407,15 @@ TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
 }
 
 TEST_F(BatcherTest, DrainingSendsWhatWaitsForCompany) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
+  StartPatientBatcher(milliseconds(5));
   std::unique_ptr<Task> never = Expect(2);
   const TimePoint start = clock_.Now();
   Enqueue(1);
-  clock_.AwaitWaiter(start + milliseconds(50));
+  clock_.AwaitWaiter(start + milliseconds(5));
   batcher_->Drain();
   EXPECT_EQ(Await(1).times.launched, start);
-  EXPECT_EQ(reports().at(0).reason, DispatchReason::kDrain);
-  batcher_->Unexpect();
+  EXPECT_EQ(reports().at(1).reason, DispatchReason::kDrain);
+  batcher_->Unexpect(Priority::kNormal);
 }
 
 TEST_F(BatcherTest, TheEndAnswersEveryoneWhoWaits) {
@@ -369,7 +448,7 @@ TEST_F(BatcherTest, AbortingSparesOnlyTheBatchThatRuns) {
 TEST_F(BatcherTest, ATaskThatIsDroppedIsStillAnswered) {
   StartBatcher({});
   Expect(1).reset();
-  batcher_->Unexpect();
+  batcher_->Unexpect(Priority::kNormal);
   EXPECT_EQ(AwaitCode(1), StatusCode::kInternal);
 }
 
@@ -388,11 +467,12 @@ TEST_F(BatcherTest, StartFailsWhenTheModelFailsOnTheWarmUp) {
             StatusCode::kInternal);
 }
 
-TEST_F(BatcherTest, WarmingUpRunsOnePictureAndAFullBatch) {
+TEST_F(BatcherTest, WarmingUpRunsTwoBatchesOfEachSizeUpToAFullOne) {
   puppet_.Watch();
   StartBatcher({.max_batch = 3});
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128}));
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128, 128, 128}));
+  for (size_t size : {1, 1, 2, 2, 3, 3}) {
+    EXPECT_EQ(puppet_.AwaitCall(), Pictures(size, 128));
+  }
   EXPECT_EQ(batcher_->device(), "puppet");
 }
 

@@ -1,0 +1,179 @@
+#include "client/load/session.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/command.h"
+#include "client/load/live_line.h"
+#include "client/text.h"
+
+namespace groupmamba::client {
+namespace {
+
+constexpr char kClearLine[] = "\r\x1b[K";
+
+// What the servers did between, all together; none where one was restarted.
+std::optional<ServerActivity> Between(const std::vector<MetricsPage>& before,
+                                      const std::vector<MetricsPage>& after) {
+  std::optional<ServerActivity> all;
+  for (size_t i = 0; i < before.size(); ++i) {
+    const auto one = client::Between(before[i], after[i]);
+    if (!one.ok()) return std::nullopt;
+    if (!all) {
+      all = *one;
+    } else {
+      all->Merge(*one);
+    }
+  }
+  return all;
+}
+
+std::string PayloadName(const LoadOptions& options, size_t pictures) {
+  if (!options.synthetic.empty()) {
+    return absl::StrCat(
+        pictures == 1 ? "a made picture of " : "made pictures of ",
+        options.synthetic, options.raw ? ", raw" : "");
+  }
+  return absl::StrCat(pictures, pictures == 1 ? " picture" : " pictures");
+}
+
+}  // namespace
+
+std::unique_ptr<LoadSession> LoadSession::Open(const LoadOptions& options,
+                                               const Io& io, int* code) {
+  auto session = absl::WrapUnique(new LoadSession(options, io));
+  if (!session->OpenConnections(code) || !session->MakeTarget(code)) {
+    return nullptr;
+  }
+  session->context_.target = options.connection.target;
+  session->context_.deadline_ms = options.deadline_ms;
+  session->context_.connections = options.connections;
+  session->context_.retries = options.connection.retries;
+  session->context_.command = io.command_line;
+  session->context_.machine = DescribeMachine();
+  return session;
+}
+
+bool LoadSession::OpenConnections(int* code) {
+  ConnectionOptions connection = options_.connection;
+  connection.shared = false;
+  for (int i = 0; i < options_.connections; ++i) {
+    auto opened = ConnectOrFail(io_, connection);
+    if (!opened) {
+      *code = kExitUnreachable;
+      return false;
+    }
+    connections_.push_back(std::move(opened));
+  }
+  return true;
+}
+
+bool LoadSession::MakeTarget(int* code) {
+  const auto pictures = MakePayload();
+  if (!pictures.ok()) {
+    *code =
+        Fail(io_, kExitWrongUsage, std::string(pictures.status().message()));
+    return false;
+  }
+  std::vector<LoadRequests> requests;
+  std::vector<std::string> names;
+  for (const WeightedModel& model : options_.models) {
+    const auto found = connections_.front()->GetModel(
+        model.name, options_.model_version, std::chrono::seconds(5));
+    if (!found.ok()) {
+      *code = FailCall(io_, *connections_.front(), found.status());
+      return false;
+    }
+    // The version is fixed: the run is of one model, whatever is loaded
+    // meanwhile.
+    Payload payload;
+    for (const auto& picture : *pictures) {
+      auto request = std::make_shared<v1::ClassifyRequest>(*picture);
+      request->set_model(found->model().name());
+      request->set_version(found->model().version());
+      payload.push_back(std::move(request));
+    }
+    requests.push_back(ToRequests(std::move(payload), model.weight));
+    names.push_back(
+        options_.models.size() == 1
+            ? found->model().name()
+            : absl::StrCat(found->model().name(), "=", model.weight));
+    context_.model_version =
+        options_.models.size() == 1 ? found->model().version() : 0;
+  }
+  context_.model = absl::StrJoin(names, ",");
+  context_.payload = PayloadName(options_, pictures->size());
+  target_ = std::make_unique<GrpcTarget>(
+      ClassifyProtocol(), std::move(connections_), std::move(requests),
+      std::chrono::milliseconds(options_.deadline_ms), options_.plan.seed);
+  return true;
+}
+
+absl::StatusOr<Payload> LoadSession::MakePayload() const {
+  v1::ClassifyRequest prototype;
+  prototype.set_top_k(1);
+  prototype.set_priority(options_.priority);
+  if (!options_.synthetic.empty()) {
+    return SyntheticPayload(
+        options_.synthetic,
+        options_.raw ? SyntheticForm::kRaw : SyntheticForm::kJpeg,
+        options_.plan.seed, prototype);
+  }
+  return FilePayload(options_.paths, prototype, io_.in);
+}
+
+std::optional<std::vector<MetricsPage>> LoadSession::ReadPages() {
+  if (options_.metrics_addresses.empty()) return std::nullopt;
+  std::vector<MetricsPage> pages;
+  for (const std::string& address : options_.metrics_addresses) {
+    auto page = FetchMetrics(address);
+    if (!page.ok()) {
+      if (!options_.default_metrics && !std::exchange(warned_, true)) {
+        Fail(io_, kExitOk,
+             absl::StrCat("warning: ", page.status().message(),
+                          "; the report does without"));
+      }
+      return std::nullopt;
+    }
+    pages.push_back(*std::move(page));
+  }
+  return pages;
+}
+
+LoadReport LoadSession::Run(const LoadPlan& plan, std::ostream* journal) {
+  LoadReport report{.plan = plan,
+                    .context = context_,
+                    .result = {},
+                    .server = {},
+                    .objective = options_.objective};
+  report.context.started =
+      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
+  std::optional<std::vector<MetricsPage>> before;
+  LoadWatch watch;
+  watch.begun = [&] { before = ReadPages(); };
+  if (io_.err_is_terminal) {
+    *io_.err << "warming up ..." << std::flush;
+    watch.each_second = [&](const LoadSnapshot& snapshot) {
+      *io_.err << kClearLine << LiveLine(snapshot, plan.duration) << std::flush;
+    };
+  }
+  std::optional<Journal> writer;
+  if (journal != nullptr) {
+    writer.emplace(journal, [this](int64_t id) { return target_->Crc(id); });
+    watch.each_call = [&writer](const CallRecord& call) { writer->Add(call); };
+  }
+  report.result = RunLoad(plan, target_.get(), io_.clock, watch);
+  if (io_.err_is_terminal) *io_.err << kClearLine << std::flush;
+  if (before) {
+    if (const auto after = ReadPages())
+      report.server = Between(*before, *after);
+  }
+  return report;
+}
+
+}  // namespace groupmamba::client

@@ -1,0 +1,51 @@
+#include "client/load/journal.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <sstream>
+
+#include "client/load/arrivals.h"
+
+namespace groupmamba::client {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(JournalTest, HoldsOneLineACallAndIsATrace) {
+  std::ostringstream out;
+  Journal journal(
+      &out, [](int64_t id) { return static_cast<uint32_t>(0xABC00 + id); });
+  const TimePoint start{seconds(100)};
+  CallRecord call{.id = 7,
+                  .start = start,
+                  .times = {.due = start + milliseconds(1500),
+                            .sent = start + milliseconds(1501),
+                            .done = start + milliseconds(1600)},
+                  .answer = {}};
+  call.answer.version = 3;
+  journal.Add(call);
+  call.id = 8;
+  call.times.due += milliseconds(1);
+  call.answer = {};
+  call.answer.code = absl::StatusCode::kDeadlineExceeded;
+  journal.Add(call);
+  journal.Add({.id = -1,
+               .start = start,
+               .times = {.due = start + seconds(2)},
+               .answer = {}});
+  EXPECT_EQ(out.str(),
+            "id,planned_s,sent_s,done_s,code,version,crc32\n"
+            "7,1.500000,1.501000,1.600000,OK,3,000abc07\n"
+            "8,1.501000,1.501000,1.600000,DEADLINE_EXCEEDED,0,000abc08\n"
+            ",2.000000,,,DROPPED,0,\n");
+  std::istringstream in(out.str());
+  const auto trace = ReadTrace(&in);
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  EXPECT_EQ(*trace, (Trace{milliseconds(1500), milliseconds(1501),
+                           milliseconds(2000)}));
+}
+
+}  // namespace
+}  // namespace groupmamba::client
