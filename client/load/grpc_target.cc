@@ -76,7 +76,8 @@ absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
       const v1::GetModelResponse found,
       connection->GetModel(model, version, std::chrono::seconds(5)));
   LoadModel prepared{.name = found.model().name(),
-                     .version = found.model().version()};
+                     .version = found.model().version(),
+                     .requests = {}};
   for (const auto& picture : pictures) {
     v1::ClassifyRequest request = *picture;
     request.set_model(prepared.name);

@@ -54,7 +54,8 @@ absl::StatusOr<LoadModel> PrepareV2Model(const Connection& connection,
                       GetMetadata(connection, model, version));
   LoadModel prepared{
       .name = metadata.name(),
-      .version = version != 0 ? version : HighestVersion(metadata)};
+      .version = version != 0 ? version : HighestVersion(metadata),
+      .requests = {}};
   for (const auto& picture : pictures) {
     GM_ASSIGN_OR_RETURN(inference::ModelInferRequest request,
                         MakeV2Request(metadata, *picture));
