@@ -60,6 +60,7 @@ double Measure(Batcher* batcher, int producers) {
   std::atomic<int64_t> answers = 0;
   std::atomic<bool> stop = false;
   std::vector<std::thread> threads;
+  threads.reserve(producers);
   const TimePoint from = RealClock::Get()->Now();
   for (int i = 0; i < producers; ++i) {
     threads.emplace_back([&] { Produce(batcher, &sequence, &stop, &answers); });

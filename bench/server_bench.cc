@@ -230,6 +230,7 @@ v1::ClassifyRequest Request(int side) {
 Result Median(const std::vector<Result>& rounds) {
   const auto of = [&](double Result::*figure) {
     std::vector<double> values;
+    values.reserve(rounds.size());
     for (const Result& round : rounds) values.push_back(round.*figure);
     std::nth_element(values.begin(), values.begin() + values.size() / 2,
                      values.end());

@@ -114,7 +114,9 @@ absl::Status Pipeline::Admit(uint64_t client, Task* task) {
 absl::Status Pipeline::Enter(uint64_t client, Task* task) {
   const TimePoint arrived = task->times.arrived;
   const Prediction model = task->model->batcher().Predict(task->key.priority);
-  const Duration decode = decoders_.PredictWait();
+  const Duration decode = IsReady(task->picture, task->model->transform())
+                              ? Duration::zero()
+                              : decoders_.PredictWait();
   const Duration wait = std::max(model.start, decode);
   Applicant applicant = {
       .bytes = static_cast<int64_t>(task->picture.bytes.size()),

@@ -65,8 +65,8 @@ class Batcher {
 
   // Loads the instances one after another and warms each up, with two batches
   // each of 1, 2, 4, ... and max_batch; the times of the second are the first
-  // that the policy knows.
-  // Returns when all are ready, or the first error. Called once.
+  // that the policy knows. Returns when all are ready, or the first error.
+  // Called once.
   absl::Status Start(const EngineFactory& factory);
 
   // Of the instances; empty before Start has returned OK.

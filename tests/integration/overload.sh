@@ -47,14 +47,15 @@ printf '%8s %10s %10s %8s %8s %16s %10s\n' \
 passed=1
 for times in 1 3 10; do
   rate=$(awk "BEGIN { print $times * $peak }")
-  # Another caller, ten times a second, who is measured once the load has ended.
-  run "at$times" --rate "$rate" --warmup 2 --duration "$seconds" &
-  run "after$times" --rate 10 --arrivals constant --warmup $((seconds + 2)) --duration 3
-  wait $!
+  begun=$(date +%s.%N)
+  run "at$times" --rate "$rate" --warmup 2 --duration "$seconds"
+  # The last was sent so long ago; now another caller, ten times a second.
+  ago=$(awk -v b="$begun" -v n="$(date +%s.%N)" -v s="$seconds" 'BEGIN { print n - b - s - 2 }')
+  run "after$times" --rate 10 --arrivals constant --warmup 0 --duration 3
   goodput=$(value "at$times" "d['achieved_per_s']")
   expired=$(value "at$times" "d['codes'].get('DEADLINE_EXCEEDED', 0)")
   refused_ms=$(value "at$times" "d['failed_latency_ms']['p99'] if d['failed'] else 0")
-  recovery=$(value "after$times" "d['failed'] / 10")
+  recovery=$(value "after$times" "$ago + d['failed'] / 10")
   awk -v t="$times" -v r="$rate" -v g="$goodput" -v p="$peak" -v m="$refused_ms" -v s="$recovery" \
     -v e="$expired" '
     BEGIN {
