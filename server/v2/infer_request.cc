@@ -1,7 +1,6 @@
 #include "server/v2/infer_request.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"

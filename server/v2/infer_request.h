@@ -4,6 +4,7 @@
 #ifndef GROUPMAMBA_SERVER_V2_INFER_REQUEST_H_
 #define GROUPMAMBA_SERVER_V2_INFER_REQUEST_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 

@@ -10,6 +10,7 @@
 #ifndef GROUPMAMBA_SERVER_V2_MODEL_VIEW_H_
 #define GROUPMAMBA_SERVER_V2_MODEL_VIEW_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // The V2 protocol over the wire; how its messages are read is in
 // tests/server/v2.
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <thread>

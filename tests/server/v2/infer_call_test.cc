@@ -1,8 +1,8 @@
 #include "server/v2/infer_call.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
