@@ -8,7 +8,9 @@
 // figure is the median of the rounds.
 //
 // The engines: "native", our kernels; "torch", the same network of LibTorch's
-// operators, to compare with.
+// operators; "naive", the operators as the authors' code calls them.
+
+#include <malloc.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -27,6 +29,7 @@
 #include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "bench/matmul_limit.h"
+#include "bench/naive_engine.h"
 #include "bench/provenance.h"
 #include "model/engine.h"
 #include "nlohmann/json.hpp"
@@ -39,7 +42,7 @@ struct Options {
   std::vector<std::string> variants = {"tiny"};
   std::vector<int> batches = {1, 8};
   std::vector<int> threads = {1, 2};
-  std::vector<std::string> engines = {"native", "torch"};
+  std::vector<std::string> engines = {"native", "naive"};
   std::string precision = "fp32";
   int size = 224;
   int rounds = 7;
@@ -56,7 +59,11 @@ double FlopsOf(const std::string& variant, int size) {
   return found == flops.end() ? 0 : found->second * side * side;
 }
 
+// LibTorch's threads spin for milliseconds after each of its operators, and
+// would take a core from whatever is measured next: so they may fall asleep
+// first.
 double SecondsOf(const std::function<void()>& run) {
+  absl::SleepFor(absl::Milliseconds(20));
   const absl::Time start = absl::Now();
   run();
   return absl::ToDoubleSeconds(absl::Now() - start);
@@ -85,14 +92,8 @@ class Candidate {
     GM_ASSIGN_OR_RETURN(ModelFolder model,
                         ReadModelFolder(options.models + "/" + variant + "/1"));
     model.config.input.crop = options.size;
-    GM_ASSIGN_OR_RETURN(
-        std::unique_ptr<Engine> loaded,
-        LoadEngine(model,
-                   {.implementation = engine == "torch"
-                                          ? EngineImplementation::kTorch
-                                          : EngineImplementation::kNative,
-                    .precision = options.precision,
-                    .threads = threads}));
+    GM_ASSIGN_OR_RETURN(std::unique_ptr<Engine> loaded,
+                        LoadEngineOf(options, engine, model, threads));
     return Candidate(model.config, std::move(loaded));
   }
 
@@ -105,6 +106,21 @@ class Candidate {
 
  private:
   static constexpr int kMaxBatch = 256;
+
+  static absl::StatusOr<std::unique_ptr<Engine>> LoadEngineOf(
+      const Options& options, const std::string& engine,
+      const ModelFolder& model, int threads) {
+    if (engine == "naive") {
+      return LoadNaiveEngine(model, threads, options.precision == "bf16");
+    }
+    return LoadEngine(
+        model,
+        {.implementation = engine == "torch" ? EngineImplementation::kTorch
+                                             : EngineImplementation::kNative,
+         .device = "cpu",
+         .precision = options.precision,
+         .threads = threads});
+  }
 
   Candidate(const ModelConfig& config, std::unique_ptr<Engine> engine)
       : classes_(config.classes),
@@ -196,10 +212,20 @@ absl::Status Run(const Options& options) {
   return absl::OkStatus();
 }
 
+// What the torch engine sets, for the naive one too: by default glibc maps
+// every large activation afresh.
+void KeepFreedMemory() {
+  constexpr int kBytes = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+  mallopt(M_TRIM_THRESHOLD, kBytes);
+  mallopt(M_TOP_PAD, 1 << 27);
+}
+
 }  // namespace
 }  // namespace groupmamba::bench
 
 int main(int argc, char** argv) {
+  groupmamba::bench::KeepFreedMemory();
   groupmamba::bench::Options options;
   CLI::App app(
       "Pictures a second of the engine, beside the machine's best matrix "
@@ -210,11 +236,11 @@ int main(int argc, char** argv) {
   add("--variants", &options.variants, "tiny,small,base");
   add("--batches", &options.batches, "Pictures a call, up to 256");
   add("--threads", &options.threads, "Threads of the engine");
-  add("--engines", &options.engines, "native,torch");
+  add("--engines", &options.engines, "native, torch, naive");
   app.add_option("--models", options.models, "Folder of models")
       ->capture_default_str();
   app.add_option("--precision", options.precision,
-                 "fp32 or bf16 (the native engine alone)")
+                 "fp32 or bf16 (not with torch)")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
   app.add_option("--size", options.size, "Pixels of a picture's side")

@@ -2,7 +2,8 @@
 
 #include <cstdio>
 #include <fstream>
-#include <thread>
+
+#include "base/cores.h"
 
 namespace groupmamba::bench {
 namespace {
@@ -32,8 +33,7 @@ std::string Commit() {
 }  // namespace
 
 std::string Provenance() {
-  return Processor() + ", " +
-         std::to_string(std::thread::hardware_concurrency()) +
+  return Processor() + ", " + std::to_string(UsableCores()) +
          " cores, commit " + Commit();
 }
 

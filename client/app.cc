@@ -83,9 +83,9 @@ int RunClient(const std::vector<std::string>& args, const Io& given) {
       "\n"
       "Exit codes: 0 all well; 1 some picture or call failed; 2 wrong usage; "
       "3 an objective was\nmissed; 4 the server cannot be reached.");
-  const Command commands[] = {AddClassify(&app), AddEvaluate(&app),
-                              AddLoad(&app),     AddModels(&app),
-                              AddMetadata(&app), AddHealth(&app)};
+  const Command commands[] = {
+      AddClassify(&app), AddEvaluate(&app), AddLoad(&app),  AddPlan(&app),
+      AddModels(&app),   AddMetadata(&app), AddHealth(&app)};
   for (const Command& command : commands) {
     NameEnvironmentVariables(kPrefix, command.app);
   }

@@ -29,6 +29,7 @@ struct Command {
 Command AddClassify(CLI::App* parent);
 Command AddEvaluate(CLI::App* parent);
 Command AddLoad(CLI::App* parent);
+Command AddPlan(CLI::App* parent);
 Command AddModels(CLI::App* parent);
 Command AddMetadata(CLI::App* parent);
 Command AddHealth(CLI::App* parent);

@@ -93,6 +93,9 @@ class Connection {
   // to a server that answered UNAVAILABLE.
   bool IsLost(const absl::Status& status) const;
 
+  // For calls of other services than ours.
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+
   // The sentence of Open()'s error.
   std::string UnreachableMessage() const;
 

@@ -40,4 +40,20 @@ if(GROUPMAMBA_TORCH)
     ${torch_root}/include ${torch_root}/include/torch/csrc/api/include)
   target_link_libraries(torch_cpu INTERFACE torch_cpu_library torch_c10)
   target_link_options(torch_cpu INTERFACE -Wl,--allow-shlib-undefined)
+
+  # Its part for GPUs. Nothing of ours calls into libtorch_cuda.so by name, so
+  # the linker has to be told to keep it.
+  if(GROUPMAMBA_CUDA)
+    if(NOT EXISTS ${torch_root}/lib/libtorch_cuda.so)
+      message(FATAL_ERROR
+        "LibTorch's part for GPUs is not under ${torch_root}. Run ./dev build-cuda, "
+        "which unpacks it, or pass -DGROUPMAMBA_TORCH=OFF for the kernels alone.")
+    endif()
+    find_package(CUDAToolkit REQUIRED)
+    add_library(torch_cuda INTERFACE)
+    add_library(torch::cuda ALIAS torch_cuda)
+    target_link_libraries(torch_cuda INTERFACE
+      torch_cpu -Wl,--push-state,--no-as-needed ${torch_root}/lib/libtorch_cuda.so
+      -Wl,--pop-state ${torch_root}/lib/libc10_cuda.so CUDA::cudart)
+  endif()
 endif()

@@ -12,5 +12,13 @@ if(GROUPMAMBA_TORCH)
     ${site}/torch/lib/libgomp.so.1 ${site}/nvidia/cu13/lib/libcudart.so.13
     ${site}/nvidia/cu13/lib/libcupti.so.13
     DESTINATION lib/groupmamba)
+  if(GROUPMAMBA_CUDA)
+    file(GLOB cuda_libraries ${site}/nvidia/*/lib/*.so.*)
+    install(FILES
+      ${site}/torch/lib/libtorch_cuda.so ${site}/torch/lib/libc10_cuda.so
+      ${site}/torch/lib/libtorch_nvshmem.so ${site}/torch/lib/libcaffe2_nvrtc.so
+      ${cuda_libraries}
+      DESTINATION lib/groupmamba)
+  endif()
 endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

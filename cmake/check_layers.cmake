@@ -10,13 +10,13 @@ set(may_proto "proto")
 set(may_kernels "kernels;base")
 set(may_model "model;kernels;base")
 set(may_server "server;model/config;model/engine;model/image;model/manifest;proto;base")
-set(may_client "client;proto;base;server/batching/policy")
+set(may_client "client;proto;base;server/batching/forecast;server/batching/policy;server/batching/service_times")
 set(may_bench ".")
 set(may_tests ".")
 set(torch_header "^(torch|ATen|c10|caffe2)/")
 # Torch-free although they live in model/.
 set(torch_free
-    "^model/(image/|cpu/|(block_spec|config|engine|file|formula_weights|make_model_main|manifest|model_folder|safetensors|sha256|strict_json|weights)\\.)")
+    "^model/(image/|cpu/|device/(cuda_engine.h|no_cuda_engine)|(block_spec|config|engine|file|formula_weights|make_model_main|manifest|model_folder|safetensors|sha256|strict_json|weights)\\.)")
 
 set(errors "")
 set(headers "")

@@ -15,11 +15,20 @@ struct SimdAvx512Bf16 : SimdAvx512 {};
 struct Dot {
   using Element = uint16_t;
   using Columns = __m512i;
+  static constexpr int kRoundedAtOnce = 16;
 
+  // The instruction takes subnormal numbers for 0, as the dot product does.
   static void Round(const float* from, int64_t count, uint16_t* to) {
-    for (int64_t i = 0; i < count; ++i) {
-      to[i] = static_cast<uint16_t>(RoundedBits(from[i]) >> 16);
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) Store(SimdAvx512::Load(from + i), to + i);
+    if (i < count) {
+      const int left = static_cast<int>(count - i);
+      Store(SimdAvx512::LoadPart(from + i, left), to + i);
     }
+  }
+  static void Store(__m512 x, uint16_t* to) {
+    const __m256bh rounded = _mm512_cvtneps_pbh(x);
+    __builtin_memcpy(to, &rounded, sizeof(rounded));
   }
   static Columns Load(const uint16_t* pairs) {
     return _mm512_loadu_si512(pairs);

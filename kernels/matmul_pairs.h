@@ -22,7 +22,8 @@ namespace groupmamba::kernels {
 
 // Dot:
 //   Element               what a rounded value of A is kept as
-//   Round(from, n, to)    rounds n floats, to the nearest, ties to even
+//   Round(from, n, to)    rounds n floats, to the nearest, ties to even; may
+//                         write zeros up to a multiple of kRoundedAtOnce
 //   Columns, Load(pairs)  one vector's columns of a pair of k
 //   Add(a, columns, sum)  sum + a[1] * odd + a[0] * even
 template <class Simd, class Dot, int kTileRows>
@@ -35,6 +36,7 @@ struct MatmulPairs {
   static constexpr int kPanel = Tiles::kPanel;
   // k of one stretch: a tile's rounded rows fill most of the first-level cache.
   static constexpr int kStretch = 512;
+  using Rows = Element[kStretch + Dot::kRoundedAtOnce - 1];
 
   struct Stretch {
     int64_t begin;  // k
@@ -75,7 +77,7 @@ struct MatmulPairs {
   template <int kRows>
   static void RunRows(const MatmulJob& job, const Stretch& stretch,
                       int64_t count, int64_t row) {
-    alignas(64) Element a[kRows][kStretch];
+    alignas(64) Rows a[kRows];
     const float* from[kRows];
     Tiles::template FindRows<kRows>(job.a, row, from);
     for (int r = 0; r < kRows; ++r) {
@@ -102,7 +104,7 @@ struct MatmulPairs {
 
   template <int kRows>
   static void RunTile(const MatmulJob& job, const Stretch& stretch,
-                      const Tile& tile, const Element (&a)[kRows][kStretch],
+                      const Tile& tile, const Rows (&a)[kRows],
                       const uint16_t* b) {
     Vec sum[kRows][2];
     Tiles::template Begin<kRows>(job, tile, sum);
@@ -152,6 +154,7 @@ template <class Simd>
 struct EmulatedDot {
   using Vec = typename Simd::Vec;
   using Element = float;
+  static constexpr int kRoundedAtOnce = 1;
   struct Columns {
     Vec even;
     Vec odd;

@@ -2,14 +2,17 @@
 #include "model/engine.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "base/cores.h"
+#include "base/log.h"
 #include "base/status_macros.h"
 #include "kernels/isa.h"
 #include "model/cpu/cpu_engine.h"
+#include "model/device/cuda_engine.h"
 #include "model/torch_engine.h"
 
 namespace groupmamba {
@@ -17,14 +20,33 @@ namespace {
 
 constexpr int kMaxThreads = 1024;
 
-absl::Status CheckDevice(absl::string_view device) {
-  if (device == "auto" || device == "cpu") return absl::OkStatus();
-  if (device == "cuda" || absl::StartsWith(device, "cuda:")) {
-    return absl::UnavailableError(absl::StrCat(
-        "device ", device, ": this build has no CUDA; use auto or cpu"));
+// The number N of "cuda:N"; -1: none.
+int GpuNumber(absl::string_view device) {
+  int number = -1;
+  if (!absl::ConsumePrefix(&device, "cuda:") ||
+      !absl::SimpleAtoi(device, &number)) {
+    return -1;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
+  return std::max(number, -1);
+}
+
+absl::StatusOr<std::vector<std::string>> ListGpus(const std::string& device) {
+  const absl::StatusOr<int> count = CountGpus();
+  if (!count.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("device ", device, ": ", count.status().message()));
+  }
+  std::vector<std::string> gpus;
+  for (int n = 0; n < *count; ++n) {
+    if (device == "cuda" || GpuNumber(device) == n) {
+      gpus.push_back(absl::StrCat("cuda:", n));
+    }
+  }
+  if (gpus.empty()) {
+    return absl::UnavailableError(absl::StrCat(
+        "device ", device, ": the GPUs are cuda:0 to cuda:", *count - 1));
+  }
+  return gpus;
 }
 
 absl::Status CheckPrecision(const EngineOptions& options) {
@@ -55,21 +77,52 @@ absl::Status CheckThreads(int threads) {
       absl::StrCat("threads is ", threads, ", not within 0 to ", kMaxThreads));
 }
 
-// Cores that the process may use: its affinity, in glibc.
-int Cores() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> ListDevices(
+    const EngineOptions& options) {
+  const std::string& device = options.device;
+  const bool gpu = device == "cuda" || GpuNumber(device) >= 0;
+  if (!gpu && device != "cpu" && device != "auto") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "device \"", device, "\" is none of auto, cpu, cuda, cuda:N"));
+  }
+  if (options.implementation == EngineImplementation::kTorch && gpu) {
+    return absl::InvalidArgumentError(
+        "the torch engine runs on the processor; use device cpu");
+  }
+  if (gpu) return ListGpus(device);
+  if (device == "auto" &&
+      options.implementation == EngineImplementation::kNative) {
+    if (CountGpus().ok()) return ListGpus("cuda");
+    if (!absl::IsUnimplemented(CountGpus().status())) {
+      Log(LogLevel::kInfo, "the processor is used",
+          {{"reason", CountGpus().status().message()}});
+    }
+  }
+  return std::vector<std::string>{"cpu"};
 }
 
-}  // namespace
+PictureMemory AllocatePicture(size_t bytes, absl::string_view device) {
+  if (GpuNumber(device) >= 0) return AllocatePinned(bytes);
+  return PictureMemory(new uint8_t[bytes],
+                       [](uint8_t* memory) { delete[] memory; });
+}
 
 absl::StatusOr<std::unique_ptr<Engine>> LoadEngine(
     const ModelFolder& model, const EngineOptions& options) {
-  GM_RETURN_IF_ERROR(CheckDevice(options.device));
+  GM_ASSIGN_OR_RETURN(const std::vector<std::string> devices,
+                      ListDevices(options));
   GM_RETURN_IF_ERROR(CheckPrecision(options));
   GM_RETURN_IF_ERROR(CheckThreads(options.threads));
-  const int threads = options.threads > 0 ? options.threads : Cores();
+  const int threads = options.threads > 0 ? options.threads : UsableCores();
   if (options.implementation == EngineImplementation::kTorch) {
     return LoadTorchEngine(model, threads);
+  }
+  if (const int gpu = GpuNumber(devices.front()); gpu >= 0) {
+    return LoadCudaEngine(model, {.device = gpu,
+                                  .bf16 = options.precision != "fp32",
+                                  .graphs = options.cuda_graphs});
   }
   return cpu::LoadCpuEngine(model, threads, kernels::BestIsa(),
                             StorageFor(options.precision));

@@ -1,5 +1,4 @@
-// The engine over LibTorch. The only file that catches LibTorch's exceptions;
-// what they say goes to the log, never into a status.
+// The engine over LibTorch.
 
 #include "model/torch_engine.h"
 
@@ -8,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,10 +14,9 @@
 #include "ATen/Parallel.h"
 #include "ATen/ops/empty.h"
 #include "absl/status/status.h"
-#include "base/log.h"
 #include "base/status_macros.h"
 #include "c10/core/InferenceMode.h"
-#include "c10/util/Exception.h"
+#include "model/catch_torch.h"
 #include "model/network.h"
 #include "model/normalisation.h"
 #include "model/tensors.h"
@@ -39,22 +36,6 @@ void KeepFreedMemory() {
   // At least the 64 MiB of a thread's heap, which is otherwise unmapped when
   // empty.
   mallopt(M_TOP_PAD, 1 << 27);
-}
-
-// Runs `body`, which returns a Status, and turns what LibTorch (or an
-// allocation in it) throws into one.
-template <typename Body>
-absl::Status CatchingTorch(absl::string_view doing, Body body) {
-  try {
-    return body();
-  } catch (const c10::Error& error) {
-    Log(LogLevel::kError, "model failed",
-        {{"doing", doing}, {"reason", error.what_without_backtrace()}});
-  } catch (const std::exception& error) {
-    Log(LogLevel::kError, "model failed",
-        {{"doing", doing}, {"reason", error.what()}});
-  }
-  return absl::InternalError("the model failed");
 }
 
 class TorchEngine final : public Engine {

@@ -6,9 +6,11 @@
 #define GROUPMAMBA_SERVER_ADMISSION_H_
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "server/status_map.h"
@@ -22,6 +24,22 @@ struct AdmissionLimits {
 
   // Bytes of pictures of all requests that are not answered yet. At least 1.
   int64_t max_bytes = int64_t{256} << 20;
+};
+
+// Who wants to come in.
+struct Applicant {
+  int64_t bytes = 0;
+
+  // Whose fair share it counts against; see server/client_id.h.
+  uint64_t client = 0;
+
+  // Until its deadline.
+  Duration time_left = Duration::max();
+
+  // Until it would be answered, as cautious an estimate as is wanted; 0: at
+  // once, or unknown. The time that one request more makes of it.
+  Duration predicted = {};
+  Duration per_picture = {};
 };
 
 class Admission;
@@ -40,12 +58,13 @@ class Ticket {
 
  private:
   friend class Admission;
-  Ticket(Admission* gate, int64_t bytes)
-      : gate_(gate), bytes_(bytes), waiting_(true) {}
+  Ticket(Admission* gate, int64_t bytes, uint64_t client)
+      : gate_(gate), bytes_(bytes), client_(client), waiting_(true) {}
   void Leave();
 
   Admission* gate_ = nullptr;
   int64_t bytes_ = 0;
+  uint64_t client_ = 0;
   bool waiting_ = false;
 };
 
@@ -60,8 +79,17 @@ class Admission {
 
   explicit Admission(const AdmissionLimits& limits) : limits_(limits) {}
 
-  // A ticket, or why not: kDraining, kQueueFull or kBytesFull.
-  std::variant<Ticket, Reason> Enter(int64_t bytes);
+  // A ticket, or why not: kDraining, kQueueFull, kBytesFull, kLate or
+  // kOverShare.
+  //
+  // kLate: it would not be answered before its deadline.
+  //
+  // kOverShare: one client's waiting requests may take four times the room that
+  // is still free, of places as of time until the deadline. So a client alone
+  // may fill four fifths of the room, two who ask without end get four ninths
+  // each, and one who asks for little always finds room. One who is alone is
+  // told kQueueFull or kLate, whatever he is short of.
+  std::variant<Ticket, Reason> Enter(const Applicant& applicant);
 
   // Nobody enters any more.
   void Close();
@@ -74,7 +102,10 @@ class Admission {
 
  private:
   friend class Ticket;
-  void LeaveQueue();
+  // What the client is short of; nothing: it keeps within its share.
+  std::optional<Reason> OverShare(const Applicant& applicant) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LeaveQueue(uint64_t client);
   void Leave(int64_t bytes);
 
   const AdmissionLimits limits_;
@@ -83,6 +114,10 @@ class Admission {
   CondVar changed_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   Usage usage_ ABSL_GUARDED_BY(mutex_);
+
+  // Requests that wait, by client; who has none is not there, so that it is
+  // never larger than max_waiting.
+  absl::flat_hash_map<uint64_t, int> waiting_of_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace groupmamba

@@ -1,11 +1,16 @@
 #include "server/classify_service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
 
 #include "absl/types/span.h"
+#include "server/call_deadline.h"
+#include "server/client_id.h"
 #include "server/grpc_status.h"
+#include "server/item_stream.h"
+#include "server/status_map.h"
 
 namespace groupmamba {
 namespace {
@@ -25,15 +30,6 @@ Priority FromProto(v1::Priority priority) {
   }
 }
 
-// The call's deadline by our monotonic clock; kForever when the client set
-// none.
-TimePoint DeadlineOf(const grpc::CallbackServerContext& context,
-                     const Clock& clock) {
-  const auto deadline = context.deadline();
-  if (deadline == std::chrono::system_clock::time_point::max()) return kForever;
-  return clock.Now() + (deadline - std::chrono::system_clock::now());
-}
-
 Picture PictureOf(const v1::ClassifyRequest& request) {
   switch (request.picture_case()) {
     case v1::ClassifyRequest::kEncoded:
@@ -46,6 +42,17 @@ Picture PictureOf(const v1::ClassifyRequest& request) {
     default:
       return {};
   }
+}
+
+ClassifyInput InputOf(const v1::ClassifyRequest& request, TimePoint deadline,
+                      uint64_t client) {
+  return {.model = request.model(),
+          .version = request.version(),
+          .picture = PictureOf(request),
+          .top_k = request.top_k(),
+          .priority = FromProto(request.priority()),
+          .deadline = deadline,
+          .client = client};
 }
 
 void Fill(const Answer& answer, v1::ClassifyResponse* response) {
@@ -66,6 +73,20 @@ void Fill(const Answer& answer, v1::ClassifyResponse* response) {
   timing->set_inference_ms(ToMilliseconds(receipt.inference));
   timing->set_total_ms(ToMilliseconds(receipt.total));
   timing->set_batch_size(receipt.batch_size);
+}
+
+void Fill(const absl::StatusOr<Answer>& answer,
+          v1::ClassifyStreamResponse* response) {
+  if (answer.ok()) {
+    Fill(*answer, response->mutable_response());
+    return;
+  }
+  const absl::Status shown = ForClient(answer.status());
+  response->set_code(shown.raw_code());
+  response->set_message(std::string(shown.message()));
+  if (absl::IsResourceExhausted(shown)) {
+    response->set_retry_after_ms(static_cast<uint32_t>(RetryPushbackMs(shown)));
+  }
 }
 
 v1::ModelState ToProto(ServedModel::State state) {
@@ -127,13 +148,39 @@ grpc::ServerUnaryReactor* ClassifyService::Classify(
     grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
     v1::ClassifyResponse* response) {
   auto* call = new ClassifyCall(pipeline_, context, response);
-  call->Start({.model = request->model(),
-               .version = request->version(),
-               .picture = PictureOf(*request),
-               .top_k = request->top_k(),
-               .priority = FromProto(request->priority()),
-               .deadline = DeadlineOf(*context, *clock_)});
+  call->Start(InputOf(*request, DeadlineOf(*context, *clock_),
+                      ClientIdOfPeer(context->peer())));
   return call;
+}
+
+grpc::ServerBidiReactor<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>*
+ClassifyService::ClassifyStream(grpc::CallbackServerContext* context) {
+  using Stream =
+      ItemStream<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>;
+  const TimePoint deadline = DeadlineOf(*context, *clock_);
+  const uint64_t client = ClientIdOfPeer(context->peer());
+  return new Stream(
+      kStreamWindow, StreamOrder::kAsDone,
+      [this, deadline, client](const v1::ClassifyStreamRequest& item,
+                               v1::ClassifyStreamResponse* response,
+                               Stream::Answered answered) -> Stream::Cancel {
+        response->set_id(item.id());
+        const Pipeline::Handle handle = pipeline_->Submit(
+            InputOf(item.request(), ItemDeadline(item, deadline), client),
+            [response, answered = std::move(answered)](
+                const absl::StatusOr<Answer>& answer) {
+              Fill(answer, response);
+              answered();
+            });
+        return [this, handle] { pipeline_->Cancel(handle); };
+      });
+}
+
+TimePoint ClassifyService::ItemDeadline(const v1::ClassifyStreamRequest& item,
+                                        TimePoint stream_deadline) const {
+  if (item.deadline_ms() == 0) return stream_deadline;
+  return std::min(stream_deadline, clock_->Now() + std::chrono::milliseconds(
+                                                       item.deadline_ms()));
 }
 
 grpc::ServerUnaryReactor* ClassifyService::ListModels(

@@ -22,6 +22,10 @@ class ClassifyService final : public v1::Classifier::CallbackService {
                                      const v1::ClassifyRequest* request,
                                      v1::ClassifyResponse* response) override;
 
+  grpc::ServerBidiReactor<v1::ClassifyStreamRequest,
+                          v1::ClassifyStreamResponse>*
+  ClassifyStream(grpc::CallbackServerContext* context) override;
+
   grpc::ServerUnaryReactor* ListModels(
       grpc::CallbackServerContext* context,
       const v1::ListModelsRequest* request,
@@ -32,6 +36,9 @@ class ClassifyService final : public v1::Classifier::CallbackService {
                                      v1::GetModelResponse* response) override;
 
  private:
+  TimePoint ItemDeadline(const v1::ClassifyStreamRequest& item,
+                         TimePoint stream_deadline) const;
+
   Pipeline* const pipeline_;
   const ModelRepository* const models_;
   const Clock* const clock_;

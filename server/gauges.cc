@@ -1,5 +1,7 @@
 #include "server/gauges.h"
 
+#include <utility>
+
 namespace groupmamba {
 
 std::vector<prometheus::MetricFamily> Gauges::Collect() const {
@@ -17,6 +19,14 @@ std::vector<prometheus::MetricFamily> Gauges::Collect() const {
       family.metric[0].gauge.value = gauge.value();
     }
     families.push_back(family);
+  }
+  for (const Labelled& gauge : labelled_) {
+    prometheus::MetricFamily family;
+    family.name = gauge.name;
+    family.help = gauge.help;
+    family.type = prometheus::MetricType::Gauge;
+    family.metric = gauge.samples();
+    families.push_back(std::move(family));
   }
   return families;
 }

@@ -6,8 +6,10 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "prometheus/client_metric.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
 
@@ -23,12 +25,22 @@ class Gauges : public prometheus::Collectable {
     bool is_counter = false;  // only ever rises
   };
 
-  explicit Gauges(std::vector<Gauge> gauges) : gauges_(std::move(gauges)) {}
+  // One gauge with labels: gives a sample for each of their sets.
+  struct Labelled {
+    std::string name;
+    std::string help;
+    std::function<std::vector<prometheus::ClientMetric>()> samples;
+  };
+
+  explicit Gauges(std::vector<Gauge> gauges,
+                  std::vector<Labelled> labelled = {})
+      : gauges_(std::move(gauges)), labelled_(std::move(labelled)) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const std::vector<Gauge> gauges_;
+  const std::vector<Labelled> labelled_;
 };
 
 }  // namespace groupmamba

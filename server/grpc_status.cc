@@ -1,5 +1,6 @@
 #include "server/grpc_status.h"
 
+#include <chrono>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -13,13 +14,22 @@ static_assert(static_cast<int>(absl::StatusCode::kResourceExhausted) ==
 static_assert(static_cast<int>(absl::StatusCode::kUnauthenticated) ==
               grpc::StatusCode::UNAUTHENTICATED);
 
+int64_t RetryPushbackMs(const absl::Status& refused) {
+  constexpr int64_t kUnsaid = 50;
+  const Duration pause = PauseOf(refused);
+  return pause > Duration::zero()
+             ? std::chrono::duration_cast<std::chrono::milliseconds>(pause)
+                   .count()
+             : kUnsaid;
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status,
                           grpc::CallbackServerContext* context) {
   if (status.ok()) return grpc::Status::OK;
   const absl::Status shown = ForClient(status);
   if (absl::IsResourceExhausted(shown)) {
     context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                 absl::StrCat(kRetryPushbackMs));
+                                 absl::StrCat(RetryPushbackMs(shown)));
   }
   return {static_cast<grpc::StatusCode>(shown.raw_code()),
           std::string(shown.message())};

@@ -4,14 +4,17 @@
 #ifndef GROUPMAMBA_SERVER_GRPC_STATUS_H_
 #define GROUPMAMBA_SERVER_GRPC_STATUS_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/status.h"
 
 namespace groupmamba {
 
-// How soon a client that was refused may try again.
-inline constexpr int kRetryPushbackMs = 50;
+// How soon the client of a refusal may try again; 50 ms when the refusal does
+// not say.
+int64_t RetryPushbackMs(const absl::Status& refused);
 
 // For a client. With RESOURCE_EXHAUSTED, adds `grpc-retry-pushback-ms` to the
 // trailing metadata, so that it must be called before the call is finished.

@@ -101,6 +101,11 @@ void HealthService::Set(const std::string& service, bool serving) {
   UpdateWatchers();
 }
 
+bool HealthService::IsServing(const std::string& service) const {
+  MutexLock lock(&mutex_);
+  return StatusOf(service) == HealthCheckResponse::SERVING;
+}
+
 void HealthService::Drain() {
   {
     MutexLock lock(&mutex_);

@@ -17,12 +17,15 @@ namespace groupmamba {
 // Thread-safe. Must outlive the gRPC server.
 class HealthService final : public grpc::health::v1::Health::CallbackService {
  public:
-  // The services of which it knows: "" and "groupmamba.v1.Classifier" for the
-  // whole server, and names of models. All begin as NOT_SERVING.
+  // The services of which it knows: "" and the names of the gRPC services for
+  // the whole server, and names of models. All begin as NOT_SERVING.
   explicit HealthService(const std::vector<std::string>& services);
 
   // Tells the watchers. `service` is one of the constructor's.
   void Set(const std::string& service, bool serving);
+
+  // False for a service that it does not know, too.
+  bool IsServing(const std::string& service) const;
 
   // NOT_SERVING for good, for every service.
   void Drain();

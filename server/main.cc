@@ -1,15 +1,20 @@
 // groupmamba-server: reads the settings, starts the server, waits for a signal,
 // drains. Exit codes: 0 all that was accepted is answered; 1 it cannot serve,
-// or did not drain in time; 2 wrong usage.
+// did not drain in time, or lost its device; 2 wrong usage, as a device that is
+// not there.
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "model/engine.h"
 #include "server/fake_engine.h"
@@ -27,14 +32,19 @@ absl::StatusOr<std::vector<ModelFolder>> ModelsToServe(
   return FindModels(settings.models);
 }
 
-EngineFactory FactoryFor(const Settings& settings) {
+// Instances take the devices in turns.
+EngineFactory FactoryFor(const Settings& settings,
+                         const std::vector<std::string>& devices) {
   if (settings.fake_engine.has_value()) {
     return [time = *settings.fake_engine](const ModelFolder& model) {
       return MakeFakeEngine(model.config, time, RealClock::Get());
     };
   }
-  return [options = settings.engine](const ModelFolder& model) {
-    return LoadEngine(model, options);
+  auto next = std::make_shared<std::atomic<size_t>>(0);
+  return [options = settings.engine, devices, next](const ModelFolder& model) {
+    EngineOptions on_device = options;
+    on_device.device = devices[(*next)++ % devices.size()];
+    return LoadEngine(model, on_device);
   };
 }
 
@@ -64,14 +74,29 @@ int Fail(const absl::Status& status) {
   std::_Exit(1);
 }
 
-int Serve(const Settings& settings, Signals* signals) {
+int Serve(Settings settings, const std::vector<std::string>& devices,
+          Signals* signals) {
+  std::atomic<bool> lost = false;
+  settings.server.instances *= static_cast<int>(devices.size());
+  settings.server.allocate_slot = [&devices](size_t bytes) {
+    return AllocatePicture(bytes, devices.front());
+  };
+  settings.server.on_device_lost = [&lost, signals] {
+    lost = true;
+    signals->EndWait();
+  };
   absl::StatusOr<std::vector<ModelFolder>> models = ModelsToServe(settings);
   if (!models.ok()) return Fail(models.status());
+  Log(LogLevel::kInfo, "threads",
+      {{"cores", UsableCores()},
+       {"instances", settings.server.instances},
+       {"threads_per_instance", settings.engine.threads},
+       {"decode_threads", settings.server.pipeline.decode_threads}});
   auto server =
       Server::Start(settings.server, *std::move(models), RealClock::Get());
   if (!server.ok()) return Fail(server.status());
   LogAddresses("listening", settings, **server);
-  if (absl::Status status = (*server)->Load(FactoryFor(settings));
+  if (absl::Status status = (*server)->Load(FactoryFor(settings, devices));
       !status.ok()) {
     return Fail(status);
   }
@@ -84,25 +109,34 @@ int Serve(const Settings& settings, Signals* signals) {
   signals->OnFurther(nullptr);
   if (!drained) EndWithout("some requests were not answered in time");
   Log(LogLevel::kInfo, "drained");
-  return 0;
+  return lost ? 1 : 0;
+}
+
+int FailUsage(const absl::Status& status) {
+  std::fprintf(stderr, "groupmamba-server: %s\nTry --help.\n",
+               std::string(status.message()).c_str());
+  return 2;
 }
 
 int Main(int argc, char** argv) {
   absl::StatusOr<Settings> settings =
       ParseSettings(std::vector<std::string>(argv + 1, argv + argc));
-  if (!settings.ok()) {
-    const std::string sentence(settings.status().message());
-    std::fprintf(stderr, "groupmamba-server: %s\nTry --help.\n",
-                 sentence.c_str());
-    return 2;
-  }
+  if (!settings.ok()) return FailUsage(settings.status());
   if (!settings->text_to_print.empty()) {
     std::fputs(settings->text_to_print.c_str(), stdout);
     return 0;
   }
   SetLogOptions(settings->log_format, settings->log_level);
 
-  return Serve(*settings, Signals::Watch());
+  // Before anything else can start a thread, as a GPU's driver does.
+  Signals* const signals = Signals::Watch();
+  std::vector<std::string> devices = {"cpu"};
+  if (!settings->fake_engine.has_value()) {
+    auto listed = ListDevices(settings->engine);
+    if (!listed.ok()) return FailUsage(listed.status());
+    devices = *std::move(listed);
+  }
+  return Serve(*std::move(settings), devices, signals);
 }
 
 }  // namespace

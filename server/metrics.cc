@@ -15,12 +15,14 @@ namespace {
 using Buckets = prometheus::Histogram::BucketBoundaries;
 using Labels = std::map<std::string, std::string>;
 
+constexpr const char* kProtocolNames[kProtocolCount] = {"grpc", "v2"};
 constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
 constexpr DispatchReason kDispatchReasons[] = {
     DispatchReason::kFull, DispatchReason::kWait, DispatchReason::kDrain};
 constexpr Reason kRefusals[] = {Reason::kQueueFull, Reason::kBytesFull,
-                                Reason::kDraining, Reason::kLoading};
+                                Reason::kLate,      Reason::kOverShare,
+                                Reason::kDraining,  Reason::kLoading};
 
 // From 0.1 ms to 10 s, densest below 100 ms.
 const Buckets& LatencyBuckets() {
@@ -98,6 +100,10 @@ struct Metrics::Families {
                             "not pay, or the server drained.")),
         refused(Register(prometheus::BuildCounter(), r, "refused_total",
                          "Requests that were not let in, by reason.")),
+        refusal(Register(prometheus::BuildHistogram(), r,
+                         "refusal_duration_seconds",
+                         "From the arrival of a request that is not let in to "
+                         "its refusal.")),
         ready(Register(prometheus::BuildGauge(), r, "model_ready",
                        "1: the model answers.")),
         load_seconds(Register(prometheus::BuildGauge(), r, "model_load_seconds",
@@ -113,14 +119,17 @@ struct Metrics::Families {
   Histograms& batch_size;
   Counters& dispatches;
   Counters& refused;
+  Histograms& refusal;
   Gauges& ready;
   Gauges& load_seconds;
   Gauges& build;
 };
 
-void ModelMetrics::RequestEnded(absl::StatusCode code, Duration total) {
-  requests_[CodeIndex(code)]->Increment();
-  duration_->Observe(ToSeconds(total));
+void ModelMetrics::RequestEnded(Protocol protocol, absl::StatusCode code,
+                                Duration total) {
+  const auto p = static_cast<size_t>(protocol);
+  requests_[p][CodeIndex(code)]->Increment();
+  durations_[p]->Observe(ToSeconds(total));
 }
 
 void ModelMetrics::StageTook(Stage stage, Duration time) {
@@ -145,8 +154,10 @@ Metrics::Metrics(const Admission* admission)
       process_(MakeProcessMetrics()) {
   unknown_model_ = AddRequestCounters("(unknown)", "0");
   for (Reason reason : kRefusals) {
-    families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
+    refused_[static_cast<size_t>(reason)] =
+        &families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
   }
+  refusal_ = &families_->refusal.Add({}, LatencyBuckets());
   families_->build.Add({{"version", GM_VERSION}, {"compiler", __VERSION__}})
       .Set(1);
 }
@@ -156,12 +167,14 @@ Metrics::~Metrics() = default;
 EndCounters Metrics::AddRequestCounters(const std::string& model,
                                         const std::string& version) {
   EndCounters counters = {};
-  for (size_t i = 0; i < counters.size(); ++i) {
-    counters[i] = &families_->requests.Add(
-        {{"model", model},
-         {"version", version},
-         {"protocol", "grpc"},
-         {"code", absl::StatusCodeToString(kEndCodes[i])}});
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    for (size_t i = 0; i < std::size(kEndCodes); ++i) {
+      counters[p][i] = &families_->requests.Add(
+          {{"model", model},
+           {"version", version},
+           {"protocol", kProtocolNames[p]},
+           {"code", absl::StatusCodeToString(kEndCodes[i])}});
+    }
   }
   return counters;
 }
@@ -173,8 +186,10 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   const Labels model_version = {{"model", name}, {"version", version_text}};
 
   metrics->requests_ = AddRequestCounters(name, version_text);
-  metrics->duration_ = &families_->duration.Add(
-      {{"model", name}, {"protocol", "grpc"}}, LatencyBuckets());
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    metrics->durations_[p] = &families_->duration.Add(
+        {{"model", name}, {"protocol", kProtocolNames[p]}}, LatencyBuckets());
+  }
   for (size_t i = 0; i < kStageCount; ++i) {
     metrics->stages_[i] = &families_->stages.Add(
         {{"model", name}, {"stage", kStageNames[i]}}, LatencyBuckets());
@@ -193,18 +208,26 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   return models_.back().get();
 }
 
-void Metrics::UnknownModelRequestEnded(absl::StatusCode code) {
-  unknown_model_[CodeIndex(code)]->Increment();
+void Metrics::UnknownModelRequestEnded(Protocol protocol,
+                                       absl::StatusCode code) {
+  unknown_model_[static_cast<size_t>(protocol)][CodeIndex(code)]->Increment();
 }
 
-void Metrics::Refused(Reason reason) {
-  families_->refused.Add({{"reason", std::string(ReasonName(reason))}})
-      .Increment();
+void Metrics::Refused(Reason reason, Duration after) {
+  refused_[static_cast<size_t>(reason)]->Increment();
+  refusal_->Observe(ToSeconds(after));
+}
+
+void Metrics::Add(std::shared_ptr<prometheus::Collectable> collectable) {
+  added_.push_back(std::move(collectable));
 }
 
 std::vector<std::shared_ptr<prometheus::Collectable>> Metrics::collectables()
     const {
-  return {registry_, admission_, process_};
+  std::vector<std::shared_ptr<prometheus::Collectable>> all = {
+      registry_, admission_, process_};
+  all.insert(all.end(), added_.begin(), added_.end());
+  return all;
 }
 
 std::string Metrics::Page() const {

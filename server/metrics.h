@@ -25,6 +25,13 @@
 
 namespace groupmamba {
 
+// The values of the label `protocol`.
+enum class Protocol {
+  kGrpc,  // groupmamba.v1
+  kV2,    // inference
+};
+inline constexpr int kProtocolCount = 2;
+
 // The values of the label `stage`.
 enum class Stage {
   kDecode,     // waiting for a decoding thread, decoding, resizing
@@ -46,12 +53,14 @@ inline constexpr absl::StatusCode kEndCodes[] = {
     absl::StatusCode::kInternal,
     absl::StatusCode::kUnavailable,
 };
-using EndCounters = std::array<prometheus::Counter*, std::size(kEndCodes)>;
+using EndCounters =
+    std::array<std::array<prometheus::Counter*, std::size(kEndCodes)>,
+               kProtocolCount>;
 
 // What is counted for one model. Thread-safe.
 class ModelMetrics {
  public:
-  void RequestEnded(absl::StatusCode code, Duration total);
+  void RequestEnded(Protocol protocol, absl::StatusCode code, Duration total);
   void StageTook(Stage stage, Duration time);
   void BatchStarted(int size, DispatchReason reason);
   void Loaded(double seconds);
@@ -60,7 +69,7 @@ class ModelMetrics {
  private:
   friend class Metrics;
   EndCounters requests_ = {};
-  prometheus::Histogram* duration_ = nullptr;
+  std::array<prometheus::Histogram*, kProtocolCount> durations_ = {};
   std::array<prometheus::Histogram*, kStageCount> stages_ = {};
   prometheus::Counter* images_ = nullptr;
   prometheus::Counter* batches_ = nullptr;
@@ -81,10 +90,14 @@ class Metrics {
   ModelMetrics* AddModel(const std::string& name, int64_t version);
 
   // A request that named no model of ours; counted under the model "(unknown)".
-  void UnknownModelRequestEnded(absl::StatusCode code);
+  void UnknownModelRequestEnded(Protocol protocol, absl::StatusCode code);
 
-  // `reason`: kQueueFull, kBytesFull, kDraining or kLoading.
-  void Refused(Reason reason);
+  // `reason`: kQueueFull, kBytesFull, kLate, kOverShare, kDraining or kLoading.
+  // `after`: since the request's arrival.
+  void Refused(Reason reason, Duration after);
+
+  // Adds to what the page shows; before serving.
+  void Add(std::shared_ptr<prometheus::Collectable> collectable);
 
   // Everything that the page shows; what the HTTP listener serves.
   std::vector<std::shared_ptr<prometheus::Collectable>> collectables() const;
@@ -101,7 +114,10 @@ class Metrics {
   const std::unique_ptr<Families> families_;
   const std::shared_ptr<prometheus::Collectable> admission_;
   const std::shared_ptr<prometheus::Collectable> process_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> added_;
   EndCounters unknown_model_ = {};
+  std::array<prometheus::Counter*, kReasonCount> refused_ = {};
+  prometheus::Histogram* refusal_ = nullptr;
   std::vector<std::unique_ptr<ModelMetrics>> models_;
 };
 

@@ -1,8 +1,11 @@
 #include "server/metrics_page.h"
 
+#include <dlfcn.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <system_error>
@@ -10,6 +13,20 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+
+#ifdef GM_WITH_CUDA
+// The metrics' HTTP server gives its threads stacks of 100 KB. Where CUDA's
+// libraries are linked, 94 KB of every stack are theirs (cuBLASLt's
+// thread-local storage), and such a thread cannot be made. So no stack is that
+// small here.
+extern "C" int pthread_attr_setstacksize(pthread_attr_t* attributes,
+                                         size_t bytes) noexcept {
+  static const auto set = reinterpret_cast<int (*)(pthread_attr_t*, size_t)>(
+      dlsym(RTLD_NEXT, "pthread_attr_setstacksize"));
+  constexpr size_t kLeast = size_t{1} << 20;
+  return set(attributes, std::max(bytes, kLeast));
+}
+#endif
 
 namespace groupmamba {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
+#include "base/cores.h"
 
 namespace groupmamba {
 namespace {
@@ -89,7 +89,8 @@ class Flags {
   CLI::App app_;
 
   std::string engine_ = "native";
-  double max_delay_ms_ = 2;
+  double max_delay_ms_ = 5;
+  double slo_ms_ = 0;
   double max_message_mb_ = 32;
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
@@ -125,15 +126,22 @@ void Flags::AddModelFlags() {
       "Answers requests that name no model; needed with several models only")
       ->type_name("NAME");
   Add(group, "device", &settings_->engine.device,
-      "auto, cpu, cuda or cuda:N; auto: the first GPU, or the processor")
+      "auto, cpu, cuda or cuda:N; cuda: every GPU; auto: the same, or the "
+      "processor")
       ->check(CheckDevice);
   Add(group, "precision", &settings_->engine.precision,
       "Of storage and matrix products: auto, fp32 or bf16")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));
   AddNumber(group, "instances", &settings_->server.instances, 1, 64,
-            "Instances of each model, each with a thread of its own");
+            "Instances of each model on each device, each with a thread of its "
+            "own");
   AddNumber(group, "threads", &settings_->engine.threads, 0, 1024,
-            "Threads of one instance on a processor; 0: all cores");
+            "Threads of one instance on a processor; 0: its share of the cores "
+            "that the process may use");
+  app_.add_flag("--cuda-graphs", settings_->engine.cuda_graphs,
+                "On a GPU, replay a graph for each size of batch; no GPU has "
+                "run this yet")
+      ->group(group);
   Add(group, "engine", &engine_,
       "native: our kernels; torch: LibTorch's operators, slower, to compare "
       "with; fake:MS: no model, every batch takes MS milliseconds, for load "
@@ -156,9 +164,13 @@ void Flags::AddBatchFlags() {
   const std::string group = "Batching";
   AddNumber(group, "max-batch", &settings_->server.batch.max_batch, 1, 256,
             "Pictures in a batch at most");
-  AddNumber(group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
-            "How long a free instance may wait for pictures that are being "
-            "decoded");
+  AddNumber(
+      group, "max-delay-ms", &max_delay_ms_, 0, 10'000,
+      "How long a free instance may wait for company at most; how long it "
+      "does follows from the load, and one request alone never waits");
+  AddNumber(group, "slo-ms", &slo_ms_, 0, 60'000,
+            "What 99 of 100 answers should take at most: below it, larger "
+            "batches are worth waiting for; 0: none, the mean time counts");
   AddNumber(group, "queue-capacity", &settings_->server.admission.max_waiting,
             1, 100'000,
             "Requests that may wait; a further one gets RESOURCE_EXHAUSTED");
@@ -241,12 +253,16 @@ absl::Status Flags::Take() {
   }
   ServerOptions& server = settings_->server;
   server.batch.max_delay = milliseconds(max_delay_ms_);
+  server.batch.slo = milliseconds(slo_ms_);
   server.transport.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
   server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
   server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  if (settings_->engine.threads == 0) {
+    settings_->engine.threads = std::max(1, UsableCores() / server.instances);
+  }
   settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
@@ -258,8 +274,7 @@ absl::Status Flags::Take() {
 
 absl::StatusOr<Settings> ParseSettings(std::vector<std::string> arguments) {
   Settings settings;
-  settings.server.pipeline.decode_threads =
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  settings.server.pipeline.decode_threads = UsableCores();
   Flags flags(&settings);
   const absl::Status status = flags.Parse(std::move(arguments));
   if (!status.ok()) return status;

@@ -1,5 +1,6 @@
 #include "server/picture.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "absl/status/statusor.h"
@@ -54,12 +55,22 @@ absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits) {
   return absl::OkStatus();
 }
 
+bool IsReady(const Picture& picture, const TransformSpec& spec) {
+  return picture.kind == Picture::Kind::kPixels &&
+         KeepsItsSize(picture.height, picture.width, spec);
+}
+
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec,
                             absl::Span<uint8_t> out) {
   // The picture's size is the client's choice, so that memory may run out here
   // and must not take the server along.
   try {
+    if (picture.kind == Picture::Kind::kModelInput) {
+      if (picture.bytes.size() != out.size()) return Error(Reason::kBadShape);
+      std::copy(picture.bytes.begin(), picture.bytes.end(), out.begin());
+      return absl::OkStatus();
+    }
     GM_ASSIGN_OR_RETURN(const cv::Mat rgb, Pixels(picture, limits));
     return TransformImage(rgb, spec, out);
   } catch (const std::exception& e) {

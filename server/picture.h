@@ -21,9 +21,13 @@ TransformSpec TransformFor(const InputConfig& input);
 // the size that is stated and are not too many. Errors: INVALID_ARGUMENT.
 absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits);
 
+// Whether preparing it is no more than a copy: pixels that are not resized.
+bool IsReady(const Picture& picture, const TransformSpec& spec);
+
 // Decodes a file, or takes the pixels of a picture that passed CheckPicture,
-// then resizes and crops into `out`. The time limit counts this thread's CPU
-// time. Errors: INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.
+// then resizes and crops into `out`; a model's own input is only copied. The
+// time limit counts this thread's CPU time. Errors: INVALID_ARGUMENT, see
+// DecodeImage; INTERNAL, out of memory.
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
                             const TransformSpec& spec, absl::Span<uint8_t> out);
 

@@ -14,6 +14,10 @@ namespace {
 
 constexpr uint32_t kDefaultTopK = 5;
 
+// Bounds of what a refused client is told to wait.
+constexpr Duration kShortestPause = std::chrono::milliseconds(10);
+constexpr Duration kLongestPause = std::chrono::seconds(5);
+
 bool Happened(TimePoint time) { return time != TimePoint{}; }
 
 // What each stage took, as far as the task came.
@@ -38,13 +42,15 @@ Pipeline::Pipeline(const PipelineOptions& options,
       admission_(admission),
       metrics_(metrics),
       clock_(clock),
-      decoders_(options.decode_threads, [this](std::unique_ptr<Task> task) {
-        Decode(std::move(task));
-      }) {}
+      watch_([this] { return Expire(); }, clock),
+      decoders_(
+          options.decode_threads, clock,
+          [this](std::unique_ptr<Task> task) { Decode(std::move(task)); }) {}
 
 Pipeline::~Pipeline() {
   Close();
   AwaitIdle(kForever);
+  watch_.Stop();
 }
 
 // 1. The request finds its model and becomes a task; what cannot be answered is
@@ -54,25 +60,35 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   const absl::StatusOr<ServedModel*> model =
       models_->Find(input.model, input.version);
   if (!model.ok()) {
-    metrics_->UnknownModelRequestEnded(model.status().code());
+    if (input.is_request) {
+      metrics_->UnknownModelRequestEnded(Protocol::kGrpc,
+                                         model.status().code());
+    }
     reply(model.status());
     return {};
   }
   auto task = std::make_unique<Task>(
       MakeKey(input, now), input.picture,
-      [this, top_k = input.top_k, reply = std::move(reply)](
-          const Task& ended, const absl::Status& status) {
-        End(ended, top_k, status, reply);
+      [this, top_k = input.top_k, is_request = input.is_request,
+       reply = std::move(reply)](const Task& ended,
+                                 const absl::Status& status) {
+        End(ended, top_k, is_request, status, reply);
       });
   task->model = *model;
   task->times.arrived = now;
   Handle handle{task->cancelled, task->key, task->model};
-  if (absl::Status refused = Admit(task.get()); !refused.ok()) {
+  if (absl::Status refused = Admit(input.client, task.get()); !refused.ok()) {
     Task::Finish(std::move(task), refused);
     return {};
   }
-  task->model->batcher().Expect();
+  task->model->batcher().Expect(handle.key.priority);
+  // What needs no decoding saves its way through another thread.
+  if (IsReady(task->picture, task->model->transform())) {
+    Decode(std::move(task));
+    return handle;
+  }
   decoders_.Push(std::move(task));
+  watch_.Note(handle.key.deadline);
   return handle;
 }
 
@@ -85,33 +101,64 @@ QueueKey Pipeline::MakeKey(const ClassifyInput& input, TimePoint now) {
           .sequence = next_sequence_++};
 }
 
-absl::Status Pipeline::Admit(Task* task) {
+absl::Status Pipeline::Admit(uint64_t client, Task* task) {
   if (task->model->state() != ServedModel::State::kReady) {
-    metrics_->Refused(Reason::kLoading);
+    metrics_->Refused(Reason::kLoading, clock_->Now() - task->times.arrived);
     return Error(Reason::kLoading);
   }
   GM_RETURN_IF_ERROR(task->Alive(task->times.arrived));
   GM_RETURN_IF_ERROR(CheckPicture(task->picture, options_.decode));
-  auto admitted =
-      admission_->Enter(static_cast<int64_t>(task->picture.bytes.size()));
-  if (const Reason* refused = std::get_if<Reason>(&admitted)) {
-    metrics_->Refused(*refused);
-    return Error(*refused);
-  }
-  task->ticket = std::get<Ticket>(std::move(admitted));
-  return absl::OkStatus();
+  return Enter(client, task);
 }
 
-// 2. On a decoding thread: the picture goes into a slot, the task to the
-// batcher.
+absl::Status Pipeline::Enter(uint64_t client, Task* task) {
+  const TimePoint arrived = task->times.arrived;
+  const Prediction model = task->model->batcher().Predict(task->key.priority);
+  const Duration decode = decoders_.PredictWait();
+  const Duration wait = std::max(model.start, decode);
+  Applicant applicant = {
+      .bytes = static_cast<int64_t>(task->picture.bytes.size()),
+      .client = client,
+      .time_left = task->key.deadline - arrived,
+      .per_picture = model.per_picture};
+  // An idle server tries everything: its estimates may be wrong, and only
+  // trying can tell.
+  if (!model.idle || decode > Duration::zero()) {
+    applicant.predicted = std::chrono::duration_cast<Duration>(
+        (wait + model.finish - model.start) * model.caution);
+  }
+  auto admitted = admission_->Enter(applicant);
+  if (auto* ticket = std::get_if<Ticket>(&admitted)) {
+    task->ticket = std::move(*ticket);
+    return absl::OkStatus();
+  }
+  const Reason reason = std::get<Reason>(admitted);
+  metrics_->Refused(reason, clock_->Now() - arrived);
+  if (reason == Reason::kDraining) return Error(reason);
+  // When it would be in time; or when a quarter of the queue has gone, so that
+  // who is refused does not come back at once.
+  const Duration late_by = applicant.predicted - applicant.time_left;
+  return Refusal(reason, std::clamp(std::max(late_by, wait / 4), kShortestPause,
+                                    kLongestPause));
+}
+
+// 2. On a decoding thread, or at once for pixels that need no more than a copy:
+//    the picture goes into a slot, the task to the batcher.
 void Pipeline::Decode(std::unique_ptr<Task> task) {
-  Batcher& batcher = task->model->batcher();
   if (absl::Status status = DecodeIntoSlot(task.get()); !status.ok()) {
-    batcher.Unexpect();
-    Task::Finish(std::move(task), status);
+    EndUndecoded(std::move(task), status);
     return;
   }
+  const TimePoint deadline = task->key.deadline;
+  Batcher& batcher = task->model->batcher();
   batcher.Enqueue(std::move(task));
+  watch_.Note(deadline);
+}
+
+void Pipeline::EndUndecoded(std::unique_ptr<Task> task,
+                            const absl::Status& status) {
+  task->model->batcher().Unexpect(task->key.priority);
+  Task::Finish(std::move(task), status);
 }
 
 absl::Status Pipeline::DecodeIntoSlot(Task* task) {
@@ -129,8 +176,8 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
 // 3. The batcher waits, forms a batch when an instance is free, and runs the
 // model:
 //    server/batching/batcher.cc. Whatever happens, it ends here, once:
-void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
-                   const Reply& reply) {
+void Pipeline::End(const Task& task, uint32_t top_k, bool is_request,
+                   const absl::Status& status, const Reply& reply) {
   absl::StatusOr<Answer> answer =
       status.ok() ? MakeAnswer(task, top_k) : ForClient(status);
   const TimePoint now = clock_->Now();
@@ -140,7 +187,9 @@ void Pipeline::End(const Task& task, uint32_t top_k, const absl::Status& status,
   // Counted before the reply, so that who has the reply finds it counted.
   ModelMetrics& metrics = task.model->metrics();
   CountStages(task.times, now, &metrics);
-  metrics.RequestEnded(answer.status().code(), total);
+  if (is_request) {
+    metrics.RequestEnded(Protocol::kGrpc, answer.status().code(), total);
+  }
   reply(std::move(answer));
 }
 
@@ -163,7 +212,25 @@ absl::StatusOr<Answer> Pipeline::MakeAnswer(const Task& task,
 void Pipeline::Cancel(const Handle& handle) {
   if (handle.model == nullptr) return;
   handle.cancelled->store(true);
+  // In the order in which it goes, so that it cannot slip by; between the two
+  // it finds out by itself.
+  if (std::unique_ptr<Task> task = decoders_.Remove(handle.key)) {
+    const absl::Status status = task->Alive(clock_->Now());
+    EndUndecoded(std::move(task), status);
+    return;
+  }
   handle.model->batcher().Cancel(handle.key);
+}
+
+TimePoint Pipeline::Expire() {
+  for (auto& task : decoders_.TakeExpired()) {
+    EndUndecoded(std::move(task), Error(Reason::kExpired));
+  }
+  TimePoint next = decoders_.EarliestDeadline();
+  for (const auto& model : models_->models()) {
+    next = std::min(next, model->batcher().Expire());
+  }
+  return next;
 }
 
 void Pipeline::Close() {

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "model/image/decode.h"
 #include "server/admission.h"
+#include "server/deadline_watch.h"
 #include "server/decode_pool.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
@@ -42,6 +43,11 @@ struct ClassifyInput {
   uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
   TimePoint deadline = kForever;  // kForever: the server's default
+  uint64_t client = 0;            // whose fair share; server/client_id.h
+
+  // False: one of several pictures of a request that its service counts in the
+  // metrics of requests.
+  bool is_request = true;
 };
 
 // Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
@@ -81,8 +87,8 @@ class Pipeline {
 
   Handle Submit(const ClassifyInput& input, Reply reply);
 
-  // The client went away: nothing more is computed for it, unless its batch
-  // runs.
+  // The client went away: it is answered at once, unless it is being decoded or
+  // its batch runs, and nothing more is computed for it.
   void Cancel(const Handle& handle);
 
   // Shutting down, in this order. Close: from now on requests get UNAVAILABLE,
@@ -94,11 +100,14 @@ class Pipeline {
 
  private:
   QueueKey MakeKey(const ClassifyInput& input, TimePoint now);
-  absl::Status Admit(Task* task);
+  absl::Status Admit(uint64_t client, Task* task);
+  absl::Status Enter(uint64_t client, Task* task);
   void Decode(std::unique_ptr<Task> task);
   absl::Status DecodeIntoSlot(Task* task);
-  void End(const Task& task, uint32_t top_k, const absl::Status& status,
-           const Reply& reply);
+  void EndUndecoded(std::unique_ptr<Task> task, const absl::Status& status);
+  TimePoint Expire();
+  void End(const Task& task, uint32_t top_k, bool is_request,
+           const absl::Status& status, const Reply& reply);
   absl::StatusOr<Answer> MakeAnswer(const Task& task, uint32_t top_k) const;
 
   const PipelineOptions options_;
@@ -109,6 +118,7 @@ class Pipeline {
 
   std::atomic<uint64_t> next_sequence_ = 0;
   std::atomic<bool> aborted_ = false;
+  DeadlineWatch watch_;
   DecodePool decoders_;  // last: its threads use everything above
 };
 

@@ -21,9 +21,11 @@ BatcherOptions ForBatcher(const ModelConfig& config,
           .instances = options.instances,
           .classes = config.classes,
           .picture_bytes = PictureBytes(config.input),
-          .on_batch = [metrics](const BatchReport& batch) {
-            metrics->BatchStarted(batch.size, batch.reason);
-          }};
+          .on_batch =
+              [metrics](const BatchReport& batch) {
+                metrics->BatchStarted(batch.size, batch.reason);
+              },
+          .on_device_lost = options.on_device_lost};
 }
 
 }  // namespace
@@ -36,7 +38,8 @@ ServedModel::ServedModel(ModelFolder folder, const ServedModelOptions& options,
       metrics_(metrics),
       clock_(clock),
       slots_(PictureBytes(folder_.config.input),
-             options.max_waiting + options.instances * options.batch.max_batch),
+             options.max_waiting + options.instances * options.batch.max_batch,
+             options.allocate_slot),
       batcher_(ForBatcher(folder_.config, options, metrics), clock) {}
 
 absl::Status ServedModel::Load(const EngineFactory& factory) {

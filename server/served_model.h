@@ -29,6 +29,8 @@ struct ServedModelOptions {
   BatchPolicy batch = {};
   int instances = 1;      // at least 1
   int max_waiting = 256;  // as the admission's: bounds the slots
+  SlotPool::Allocate allocate_slot = nullptr;
+  std::function<void()> on_device_lost = {};
 };
 
 // Thread-safe.

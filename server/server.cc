@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/status_macros.h"
+#include "server/batch_metrics.h"
 
 namespace groupmamba {
 namespace {
@@ -16,11 +17,17 @@ constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
 
 std::vector<std::unique_ptr<ServedModel>> MakeModels(
     const ServerOptions& options, std::vector<ModelFolder> folders,
-    Metrics* metrics, Clock* clock) {
+    Metrics* metrics, HealthService* health, Clock* clock) {
   const ServedModelOptions served = {
       .batch = options.batch,
       .instances = options.instances,
-      .max_waiting = options.admission.max_waiting};
+      .max_waiting = options.admission.max_waiting,
+      .allocate_slot = options.allocate_slot,
+      .on_device_lost = [health, tell = options.on_device_lost] {
+        Log(LogLevel::kError, "a device is lost");
+        health->Drain();
+        if (tell) tell();
+      }};
   std::vector<std::unique_ptr<ServedModel>> models;
   for (ModelFolder& folder : folders) {
     ModelMetrics* counts = metrics->AddModel(folder.name, folder.version);
@@ -32,14 +39,13 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
 
 // The names that stand for the whole server.
 std::vector<std::string> ServerNames() {
-  return {"", v1::Classifier::service_full_name()};
+  return {"", v1::Classifier::service_full_name(),
+          inference::GRPCInferenceService::service_full_name()};
 }
 
-std::vector<std::string> HealthNames(const ModelRepository& models) {
+std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
   std::vector<std::string> names = ServerNames();
-  for (const auto& model : models.models()) {
-    names.push_back(model->folder().name);
-  }
+  for (const ModelFolder& model : models) names.push_back(model.name);
   return names;
 }
 
@@ -50,11 +56,19 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
     : clock_(clock),
       admission_(options.admission),
       metrics_(&admission_),
-      models_(MakeModels(options, std::move(models), &metrics_, clock),
-              options.default_model),
+      health_(HealthNames(models)),
+      models_(
+          MakeModels(options, std::move(models), &metrics_, &health_, clock),
+          options.default_model),
       pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
-      health_(HealthNames(models_)),
-      classify_(&pipeline_, &models_, clock) {}
+      classify_(&pipeline_, &models_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_,
+          {.max_batch = options.batch.max_batch,
+           .max_waiting = options.admission.max_waiting,
+           .default_deadline = options.pipeline.default_deadline},
+          clock) {
+  metrics_.Add(MakeBatchMetrics(&models_));
+}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
@@ -63,9 +77,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(server->transport_,
-                      Transport::Start(options.transport,
-                                       {&server->classify_, &server->health_}));
+  GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Start(options.transport,
+                       {&server->classify_, &server->v2_, &server->health_}));
   return server;
 }
 

@@ -4,6 +4,7 @@
 #ifndef GROUPMAMBA_SERVER_SERVER_H_
 #define GROUPMAMBA_SERVER_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
+#include "server/v2_service.h"
 
 namespace groupmamba {
 
@@ -32,6 +34,14 @@ struct ServerOptions {
   BatchPolicy batch;
   int instances = 1;
   std::string default_model;
+
+  // Memory for pictures; null: ordinary memory.
+  SlotPool::Allocate allocate_slot = nullptr;
+
+  // Called when a device failed for good, once the health says NOT_SERVING: the
+  // process should end and be replaced. May be called again; must not block.
+  // May be empty.
+  std::function<void()> on_device_lost = {};
 };
 
 // Thread-safe. Its life: Start, Load, serving, Drain.
@@ -71,10 +81,11 @@ class Server {
   Clock* const clock_;
   Admission admission_;
   Metrics metrics_;
+  HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
   Pipeline pipeline_;
-  HealthService health_;
   ClassifyService classify_;
+  V2Service v2_;
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Transport> transport_;
 };

@@ -38,6 +38,12 @@ void Signals::AwaitFirst() {
   while (!received_) changed_.Wait(&mutex_);
 }
 
+void Signals::EndWait() {
+  MutexLock lock(&mutex_);
+  received_ = true;
+  changed_.NotifyAll();
+}
+
 void Signals::OnFurther(std::function<void()> callback) {
   MutexLock lock(&mutex_);
   further_ = std::move(callback);

@@ -20,6 +20,9 @@ class Signals {
   // accepted yet that would have to be answered. Returns at the first signal.
   void AwaitFirst();
 
+  // Lets AwaitFirst return as if a signal had come.
+  void EndWait();
+
   // Called at each further signal; null: nothing is. When this returns the
   // former one is not running.
   void OnFurther(std::function<void()> callback);

@@ -6,7 +6,6 @@
 #define GROUPMAMBA_SERVER_TASK_H_
 
 #include <atomic>
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +15,7 @@
 #include "absl/types/span.h"
 #include "base/clock.h"
 #include "server/admission.h"
+#include "server/batching/queue_key.h"
 #include "server/batching/slot_pool.h"
 #include "server/status_map.h"
 
@@ -23,22 +23,15 @@ namespace groupmamba {
 
 class ServedModel;
 
-enum class Priority { kHigh, kNormal, kLow };
-
-// Where a task stands in a queue: by priority, then by deadline, then by
-// arrival. No two tasks have the same.
-struct QueueKey {
-  Priority priority = Priority::kNormal;
-  TimePoint deadline = kForever;
-  uint64_t sequence = 0;
-
-  auto operator<=>(const QueueKey&) const = default;
-};
-
 // A picture as the client sent it. The bytes belong to the request's message,
 // which outlives the task.
 struct Picture {
-  enum class Kind { kNone, kFile, kPixels };
+  enum class Kind {
+    kNone,
+    kFile,
+    kPixels,      // of any size: resized and cropped like a file's
+    kModelInput,  // of the model's own size: taken as they are
+  };
 
   Kind kind = Kind::kNone;
   absl::Span<const uint8_t> bytes =

@@ -3,7 +3,10 @@
 #include <grpcpp/support/slice.h>
 #include <zlib.h>
 
+#include <chrono>
 #include <utility>
+
+#include "base/status_macros.h"
 
 namespace groupmamba::client {
 namespace {
@@ -53,22 +56,34 @@ double Fraction(uint64_t seed, uint64_t index) {
 
 }  // namespace
 
-LoadRequests ToRequests(Payload payload, double weight) {
-  LoadRequests requests;
-  requests.weight = weight;
-  for (auto& request : payload) {
-    const std::string bytes = request->SerializeAsString();
-    request.reset();
-    requests.crcs.push_back(static_cast<uint32_t>(crc32_z(
-        0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())));
-    const grpc::Slice slice(bytes);
-    requests.messages.emplace_back(&slice, 1);
-  }
-  return requests;
+void LoadRequests::Add(const google::protobuf::MessageLite& request) {
+  const std::string bytes = request.SerializeAsString();
+  crcs.push_back(static_cast<uint32_t>(
+      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())));
+  const grpc::Slice slice(bytes);
+  messages.emplace_back(&slice, 1);
 }
 
 LoadProtocol ClassifyProtocol() {
   return {"/groupmamba.v1.Classifier/Classify", ReadClassifyResponse};
+}
+
+absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
+                                               const std::string& model,
+                                               int64_t version,
+                                               const Payload& pictures) {
+  GM_ASSIGN_OR_RETURN(
+      const v1::GetModelResponse found,
+      connection->GetModel(model, version, std::chrono::seconds(5)));
+  LoadModel prepared{.name = found.model().name(),
+                     .version = found.model().version()};
+  for (const auto& picture : pictures) {
+    v1::ClassifyRequest request = *picture;
+    request.set_model(prepared.name);
+    request.set_version(prepared.version);
+    prepared.requests.Add(request);
+  }
+  return prepared;
 }
 
 GrpcTarget::GrpcTarget(LoadProtocol protocol,

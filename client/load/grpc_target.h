@@ -5,6 +5,7 @@
 #ifndef GROUPMAMBA_CLIENT_LOAD_GRPC_TARGET_H_
 #define GROUPMAMBA_CLIENT_LOAD_GRPC_TARGET_H_
 
+#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "client/connection.h"
 #include "client/load/payload.h"
@@ -22,14 +24,20 @@ namespace groupmamba::client {
 
 // The requests of one model, which are sent in turn.
 struct LoadRequests {
+  // Serialises one more.
+  void Add(const google::protobuf::MessageLite& request);
+
   double weight = 1;  // how often this model is called, beside the others'
   std::vector<grpc::ByteBuffer> messages;  // at least one
   std::vector<uint32_t> crcs;              // CRC-32 of each message
 };
 
-// Serialises; empties `payload` as it goes, so that the pictures are in memory
-// once.
-LoadRequests ToRequests(Payload payload, double weight);
+// A model that is called.
+struct LoadModel {
+  std::string name;     // as the server says it
+  int64_t version = 0;  // 0: the server named none
+  LoadRequests requests;
+};
 
 struct LoadProtocol {
   std::string method;  // "/package.Service/Method"
@@ -40,6 +48,14 @@ struct LoadProtocol {
 
 // groupmamba.v1.Classifier/Classify.
 LoadProtocol ClassifyProtocol();
+
+// Asks for the model and makes a request of each picture. `version` 0: the
+// server's choice, which is then fixed: a run is of one model, whatever is
+// loaded meanwhile. Errors: the call's.
+absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
+                                               const std::string& model,
+                                               int64_t version,
+                                               const Payload& pictures);
 
 // Start() is called by one thread at a time.
 class GrpcTarget : public LoadTarget {

@@ -132,6 +132,14 @@ void AddCallOptions(CLI::App* app, LoadOptions* options) {
       ->type_name("N")
       ->check(CLI::Range(int64_t{1}, std::numeric_limits<int64_t>::max()))
       ->group(kCallGroup);
+  app->add_option("--protocol", options->v2,
+                  "grpc, this server's own, or v2, the open inference protocol "
+                  "of Triton, OVMS and KServe")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, bool>{{"grpc", false}, {"v2", true}}))
+      ->default_str("grpc")
+      ->type_name("KIND")
+      ->group(kCallGroup);
   app->add_option("--priority", options->priority,
                   "Which calls the server takes first: high, normal, low")
       ->transform(CLI::CheckedTransformer(
@@ -325,6 +333,9 @@ absl::Status FinishOptions(const CLI::App& app, LoadOptions* options) {
   if (options->synthetic.empty() == options->paths.empty()) {
     return absl::InvalidArgumentError(
         "give either PATH... or --synthetic WIDTHxHEIGHT");
+  }
+  if (options->v2 && options->priority != v1::PRIORITY_UNSPECIFIED) {
+    return absl::InvalidArgumentError("--priority goes with --protocol grpc");
   }
   if (options->plan.ramp_to > 0 && !given("--rate")) {
     return absl::InvalidArgumentError("--ramp-to goes with --rate");

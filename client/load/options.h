@@ -36,6 +36,7 @@ struct LoadOptions {
   int deadline_ms = 1000;
   int connections = 1;
   v1::Priority priority = v1::PRIORITY_UNSPECIFIED;
+  bool v2 = false;  // the V2 inference protocol instead of ours
   std::string synthetic;
   bool raw = false;
   std::vector<std::string> paths;

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "client/command.h"
 #include "client/load/live_line.h"
+#include "client/load/v2_protocol.h"
 #include "client/text.h"
 
 namespace groupmamba::client {
@@ -83,35 +84,38 @@ bool LoadSession::MakeTarget(int* code) {
   std::vector<LoadRequests> requests;
   std::vector<std::string> names;
   for (const WeightedModel& model : options_.models) {
-    const auto found = connections_.front()->GetModel(
-        model.name, options_.model_version, std::chrono::seconds(5));
-    if (!found.ok()) {
-      *code = FailCall(io_, *connections_.front(), found.status());
+    absl::StatusOr<LoadModel> prepared = Prepare(model.name, *pictures);
+    if (!prepared.ok()) {
+      *code = absl::IsInvalidArgument(prepared.status())
+                  ? Fail(io_, kExitWrongUsage,
+                         std::string(prepared.status().message()))
+                  : FailCall(io_, *connections_.front(), prepared.status());
       return false;
     }
-    // The version is fixed: the run is of one model, whatever is loaded
-    // meanwhile.
-    Payload payload;
-    for (const auto& picture : *pictures) {
-      auto request = std::make_shared<v1::ClassifyRequest>(*picture);
-      request->set_model(found->model().name());
-      request->set_version(found->model().version());
-      payload.push_back(std::move(request));
-    }
-    requests.push_back(ToRequests(std::move(payload), model.weight));
-    names.push_back(
-        options_.models.size() == 1
-            ? found->model().name()
-            : absl::StrCat(found->model().name(), "=", model.weight));
+    prepared->requests.weight = model.weight;
+    requests.push_back(std::move(prepared->requests));
+    names.push_back(options_.models.size() == 1
+                        ? prepared->name
+                        : absl::StrCat(prepared->name, "=", model.weight));
     context_.model_version =
-        options_.models.size() == 1 ? found->model().version() : 0;
+        options_.models.size() == 1 ? prepared->version : 0;
   }
   context_.model = absl::StrJoin(names, ",");
   context_.payload = PayloadName(options_, pictures->size());
   target_ = std::make_unique<GrpcTarget>(
-      ClassifyProtocol(), std::move(connections_), std::move(requests),
-      std::chrono::milliseconds(options_.deadline_ms), options_.plan.seed);
+      options_.v2 ? V2Protocol() : ClassifyProtocol(), std::move(connections_),
+      std::move(requests), std::chrono::milliseconds(options_.deadline_ms),
+      options_.plan.seed);
   return true;
+}
+
+absl::StatusOr<LoadModel> LoadSession::Prepare(const std::string& model,
+                                               const Payload& pictures) const {
+  Connection* const connection = connections_.front().get();
+  return options_.v2 ? PrepareV2Model(*connection, model,
+                                      options_.model_version, pictures)
+                     : PrepareClassifyModel(connection, model,
+                                            options_.model_version, pictures);
 }
 
 absl::StatusOr<Payload> LoadSession::MakePayload() const {

@@ -38,6 +38,8 @@ class LoadSession {
   bool OpenConnections(int* code);
   bool MakeTarget(int* code);
   absl::StatusOr<Payload> MakePayload() const;
+  absl::StatusOr<LoadModel> Prepare(const std::string& model,
+                                    const Payload& pictures) const;
   std::optional<std::vector<MetricsPage>> ReadPages();
 
   const LoadOptions& options_;

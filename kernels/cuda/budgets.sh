@@ -25,7 +25,8 @@ trap 'rm -f "$report"' EXIT
 # Names as in the source: Ss2dCore<Bf16, 16>.
 names() {
   c++filt | sed -E 's/groupmamba::cuda:://g; s/\(anonymous namespace\):://g
-                    s/(Function *:? )void ([A-Za-z0-9]+<[^>]*>).*/\1\2/'
+                    s/(Function *:? )void ([A-Za-z0-9]+<[^>]*>).*/\1\2/
+                    s/(Function *:? [A-Za-z0-9]+)\(.*/\1/'
 }
 
 {
@@ -69,9 +70,10 @@ names() {
     match($0, /(LDG|STG|LDL|STL|LD|ST)\.[A-Z0-9._]*/); access = substr($0, RSTART, RLENGTH)
     if (access ~ /^(LDL|STL)/) fault("local memory: " access)
     else if (access ~ /\.128/) ++wide[name, arch]
-    # States handed from block to block, and the last values of a picture.
+    # States handed from block to block, the last values of a picture, and the
+    # biases of hidden values.
     else if (name ~ /^Ss2dCore/ && access ~ /\.64\.STRONG/) ++other[name, arch]
-    else if (name ~ /^Normalise/) ++other[name, arch]
+    else if (name ~ /^(Normalise|Affinity)/) ++other[name, arch]
     else fault("narrow access: " access)
   }
   END {
@@ -109,7 +111,7 @@ if [ -z "$document" ]; then
   table
   exit $failed
 fi
-if ! diff <(grep -E '^\| (kernel|---|[A-Z][A-Za-z0-9]*(<|2d))' "$document") <(table); then
+if ! diff <(grep -E '^\| (kernel |(--- \| ){7}|[A-Z][A-Za-z0-9]*<|Affinity )' "$document") <(table); then
   echo "FAILED: the table of $document is not that of this build (budgets.sh prints it)"
   failed=$((failed + 1))
 fi

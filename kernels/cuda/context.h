@@ -4,30 +4,25 @@
 // A body is a function template over a thread context: an object that one
 // thread of a block is handed, with
 //
-//   Thread(), Threads(), Block()       index in the block, threads of a block,
-//                                      index of the block; one dimension
-//   Barrier<id>()                      all threads of the block meet; what was
-//                                      written before is seen after. `id`
-//                                      numbers the barriers of a body, for its
-//                                      tests.
-//   ShuffleXor(value, mask)            the value of lane (own lane xor mask);
-//   all
-//                                      32 lanes of the warp must call it
-//   LoadGlobal(pointer)                one access of W: a Word4 is 128 bits;
-//   StoreGlobal(pointer, value)        pointers are aligned to sizeof(W)
-//   LoadShared<W>(offset)              likewise, offset in bytes into the
-//   block's StoreShared(offset, value)         shared memory; W of at least 4
-//   bytes Exp2, Log2, Reciprocal,            the approximate units: relative
-//   error 2^-22 ReciprocalSquareRoot, Tanh         (Log2: absolute near 1;
-//   Tanh: 2^-11
-//                                      absolute)
-//   PackBf16(low, high)                two bf16, rounded to nearest even
-//   NextTicket(counter, tickets)       counts 0, 1, .. tickets - 1, 0, .. over
-//   all
-//                                      blocks, in the order of the calls
-//   Publish(word, value), Take(word)   hands a value from a block to one other:
-//                                      Take waits for it and empties the word
-//                                      (zero); once a word and launch
+//   Thread(), Threads(), Block()  index in the block, threads of a block, index
+//                                 of the block; one dimension
+//   Barrier<id>()                 all threads of the block meet; what was
+//                                 written before is seen after. `id` numbers
+//                                 the barriers of a body, for its tests.
+//   ShuffleXor(value, mask)       the value of lane (own lane xor mask); all 32
+//                                 lanes of the warp must call it
+//   LoadGlobal(pointer)           one access of W: a Word4 is 128 bits;
+//   StoreGlobal(pointer, value)   pointers are aligned to sizeof(W)
+//   LoadShared<W>(offset)         likewise, offset in bytes into the block's
+//   StoreShared(offset, value)    shared memory; W of at least 4 bytes
+//   Exp2, Log2, Reciprocal,       the approximate units: relative error 2^-22
+//   ReciprocalSquareRoot, Tanh    (Log2: absolute near 1; Tanh: 2^-11 absolute)
+//   PackBf16(low, high)           two bf16, rounded to nearest even
+//   NextTicket(counter, tickets)  counts 0, 1, .. tickets - 1, 0, .. over all
+//                                 blocks, in the order of the calls
+//   Publish(word, value),         hands a value from a block to one other: Take
+//   Take(word)                    waits for it and empties the word (zero);
+//                                 once a word and launch
 //
 // The device's context is kernels/cuda/device_context.cuh, the tests' one
 // tests/testing/cuda_executor.h. Bodies hold no lambdas: nvcc 13.0.88 crashes

@@ -5,6 +5,7 @@
 #include "kernels/cuda/device_context.cuh"
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/elementwise_body.h"
+#include "kernels/cuda/pooling_body.h"
 
 namespace groupmamba::cuda {
 namespace {
@@ -22,8 +23,7 @@ __global__ void __launch_bounds__(kNormaliseThreads)
 template <class T, int kPieces>
 __global__ void __launch_bounds__(kRowThreads, kRowBlocks)
     LayerNorm(const __grid_constant__ LayerNormArguments arguments) {
-  LayerNormBody<T, kPieces>(DeviceContext(), arguments,
-                            static_cast<int>(gridDim.x));
+  LayerNormBody<T, kPieces>(DeviceContext(), arguments);
 }
 
 template <class T, int kPieces>
@@ -46,6 +46,11 @@ __global__ void __launch_bounds__(kMeanThreads)
   TokenMeanBody<T>(DeviceContext(), arguments);
 }
 
+__global__ void __launch_bounds__(kAffinityThreads)
+    Affinity(const __grid_constant__ AffinityArguments arguments) {
+  AffinityBody(DeviceContext(), arguments);
+}
+
 constexpr int kSmallRow = kWarp * kRowOctet * 2;  // of two pieces a lane
 
 }  // namespace
@@ -62,7 +67,7 @@ LaunchError LaunchNormalise(const NormaliseArguments& arguments,
 
 LaunchError LaunchLayerNorm(const LayerNormArguments& arguments,
                             Storage storage, cudaStream_t stream) {
-  const Grid grid = PlanRows(arguments.rows, arguments.layout);
+  const Grid grid = PlanLayerNorm(arguments);
   if (grid.blocks == 0) return kUnsupportedShape;
   const bool small = arguments.layout.row() <= kSmallRow;
   const auto kernel = storage == Storage::kFp32
@@ -104,6 +109,15 @@ LaunchError LaunchTokenMean(const TokenMeanArguments& arguments,
   const int shared_bytes = fp32 ? TokenMeanSizes<float>::kSharedBytes
                                 : TokenMeanSizes<Bf16>::kSharedBytes;
   kernel<<<grid.blocks, grid.threads, shared_bytes, stream>>>(arguments);
+  return cudaGetLastError();
+}
+
+LaunchError LaunchAffinity(const AffinityArguments& arguments,
+                           cudaStream_t stream) {
+  const AffinityPlan plan = PlanAffinity(arguments);
+  if (plan.grid.blocks == 0) return kUnsupportedShape;
+  Affinity<<<plan.grid.blocks, plan.grid.threads, plan.shared_bytes, stream>>>(
+      arguments);
   return cudaGetLastError();
 }
 

@@ -50,16 +50,25 @@ LaunchError LaunchNormalise(const NormaliseArguments& arguments,
 
 // ---- norms
 
-// out = layer_norm(x), by row.
+// out = layer_norm(x + shift), by row.
 struct LayerNormArguments {
-  int64_t rows = 0;
+  int batch = 0;
+  int tokens = 0;
   ChannelLayout layout;
   float epsilon = 0;
-  const void* x = nullptr;        // [row][layout]
+  const void* x = nullptr;        // [batch][token][layout]
+  const float* shift = nullptr;   // [layout]; null: zeros
   const float* weight = nullptr;  // [layout]
   const float* bias = nullptr;    // [layout]
-  void* out = nullptr;            // [row][layout]
+  void* out = nullptr;            // [batch][token][layout]
+  // Sums of `out`, before it is rounded, over the tokens of each of
+  // LayerNormParts(tokens) parts: [batch][part][layout]. Null: not wanted.
+  float* sums = nullptr;
 };
+int LayerNormParts(int tokens);
+Grid PlanLayerNorm(const LayerNormArguments& arguments);
+LaunchError LaunchLayerNorm(const LayerNormArguments& arguments,
+                            Storage storage, CUstream_st* stream);
 
 // out = layer_norm(y * x * scale): what the groups made, gated by their input
 // and weighed by channel (model/released_block.cc). `y` is planar by group, as
@@ -69,7 +78,7 @@ struct GatedNormArguments {
   int64_t tokens = 0;
   ChannelLayout layout;
   float epsilon = 0;
-  const void* y = nullptr;        // [batch][group][token][padded]
+  const void* y = nullptr;        // [group][batch][token][padded]
   const void* x = nullptr;        // [batch][token][layout]; null: ones
   const float* scale = nullptr;   // [batch][layout]; null: ones
   const float* weight = nullptr;  // [layout]; null: no norm, the product itself
@@ -79,8 +88,6 @@ struct GatedNormArguments {
 
 // With at least `min_blocks` blocks where the rows suffice.
 Grid PlanRows(int64_t rows, const ChannelLayout& layout, int min_blocks = 1);
-LaunchError LaunchLayerNorm(const LayerNormArguments& arguments,
-                            Storage storage, CUstream_st* stream);
 LaunchError LaunchGatedNorm(const GatedNormArguments& arguments,
                             Storage storage, CUstream_st* stream);
 
@@ -111,10 +118,9 @@ LaunchError LaunchDepthwiseGelu(const DepthwiseGeluArguments& arguments,
                                 const DepthwisePlan& plan, Storage storage,
                                 CUstream_st* stream);
 
-// ---- tail
+// ---- summaries
 
-// out = the mean of x over the tokens: the class token, and what the channel
-// affinity sees.
+// out = the mean of x over the tokens: the class token.
 struct TokenMeanArguments {
   int batch = 0;
   int tokens = 0;
@@ -125,6 +131,30 @@ struct TokenMeanArguments {
 Grid PlanTokenMean(const TokenMeanArguments& arguments, Storage storage);
 LaunchError LaunchTokenMean(const TokenMeanArguments& arguments,
                             Storage storage, CUstream_st* stream);
+
+// out = sigmoid(W2 relu(W1 m + b1) + b2) for the mean m over a picture's tokens
+// (ChannelAffinity of model/layers.h). Where W1's columns and `sums` are padded
+// with zeros, so may be W2 and b2: what comes out there has no meaning.
+struct AffinityArguments {
+  int batch = 0;
+  int parts = 0;
+  int tokens = 0;
+  int channels = 0;                // a multiple of 8, at most 1024
+  int hidden = 0;                  // at most 1024
+  const float* sums = nullptr;     // [batch][part][channel]: m tokens, in parts
+  const float* weight1 = nullptr;  // [hidden][channel]
+  const float* bias1 = nullptr;    // [hidden]
+  const float* weight2 = nullptr;  // [hidden][channel]
+  const float* bias2 = nullptr;    // [channel]
+  float* out = nullptr;            // [batch][channel]
+};
+struct AffinityPlan {
+  Grid grid;
+  int shared_bytes = 0;
+};
+AffinityPlan PlanAffinity(const AffinityArguments& arguments);
+LaunchError LaunchAffinity(const AffinityArguments& arguments,
+                           CUstream_st* stream);
 
 }  // namespace groupmamba::cuda
 

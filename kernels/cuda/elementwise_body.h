@@ -60,6 +60,16 @@ inline constexpr int kRowThreads = 128;
 inline constexpr int kRowWarps = kRowThreads / kWarp;
 inline constexpr int kRowOctet = 8;  // channels of a lane's piece
 
+// How a picture's tokens are shared out to warps; the last part may be shorter.
+// A warp that goes on to further rows loads the parameters once.
+struct RowParts {
+  explicit GM_HOST_DEVICE RowParts(int tokens)
+      : rows(Larger(1, Smaller(tokens / 64, 8))),
+        count(CeilDivide(tokens, rows)) {}
+  int rows;
+  int count;
+};
+
 // One warp a row at a time; a lane has kPieces pieces of eight channels.
 template <class Ctx, int kPieces>
 struct RowOfChannels {
@@ -88,6 +98,16 @@ struct RowOfChannels {
         LoadValues<kRowOctet>(ctx, from + Octet(p) * kRowOctet,
                               values + p * kRowOctet);
       }
+    }
+  }
+  GM_DEVICE void Add(const float* from, float* values) const {
+    GM_UNROLL
+    for (int p = 0; p < kPieces; ++p) {
+      if (!Has(p)) continue;
+      float more[kRowOctet];
+      LoadValues<kRowOctet>(ctx, from + Octet(p) * kRowOctet, more);
+      GM_UNROLL
+      for (int i = 0; i < kRowOctet; ++i) values[p * kRowOctet + i] += more[i];
     }
   }
   template <class T>
@@ -134,18 +154,30 @@ struct RowOfChannels {
 
 template <class T, int kPieces, class Ctx>
 GM_DEVICE void LayerNormBody(const Ctx& ctx,
-                             const LayerNormArguments& arguments, int blocks) {
+                             const LayerNormArguments& arguments) {
   const RowOfChannels<Ctx, kPieces> row(ctx, arguments.layout);
+  const RowParts parts(arguments.tokens);
+  const int part = ctx.Block() * kRowWarps + ctx.Thread() / kWarp;
+  const int image = part / parts.count;
+  if (image >= arguments.batch) return;
   const int64_t stride = row.octets * kRowOctet;
-  float weight[row.kValues], bias[row.kValues], values[row.kValues];
+  const int first = (part - image * parts.count) * parts.rows;
+  const int end = Smaller(first + parts.rows, arguments.tokens);
+  float weight[row.kValues], bias[row.kValues];
+  float values[row.kValues], sum[row.kValues] = {};
   row.Load(arguments.weight, weight);
   row.Load(arguments.bias, bias);
-  for (int64_t r = int64_t{ctx.Block()} * kRowWarps + ctx.Thread() / kWarp;
-       r < arguments.rows; r += int64_t{blocks} * kRowWarps) {
-    row.Load(static_cast<const T*>(arguments.x) + r * stride, values);
+  for (int token = first; token < end; ++token) {
+    const int64_t at = (int64_t{image} * arguments.tokens + token) * stride;
+    row.Load(static_cast<const T*>(arguments.x) + at, values);
+    // From the L1 each time: a row of it in registers would spill.
+    if (arguments.shift != nullptr) row.Add(arguments.shift, values);
     row.Norm(arguments.epsilon, weight, bias, values);
-    row.Store(static_cast<T*>(arguments.out) + r * stride, values);
+    row.Store(static_cast<T*>(arguments.out) + at, values);
+    GM_UNROLL
+    for (int i = 0; i < row.kValues; ++i) sum[i] += values[i];
   }
+  if (arguments.sums != nullptr) row.Store(arguments.sums + part * stride, sum);
 }
 
 template <class T, int kPieces, class Ctx>
@@ -163,10 +195,7 @@ GM_DEVICE void GatedNormBody(const Ctx& ctx,
   for (int64_t r = int64_t{ctx.Block()} * kRowWarps + ctx.Thread() / kWarp;
        r < rows; r += int64_t{blocks} * kRowWarps) {
     const int64_t image = r / arguments.tokens;
-    const int64_t token = r - image * arguments.tokens;
-    const T* const y =
-        static_cast<const T*>(arguments.y) +
-        (image * arguments.layout.groups * arguments.tokens + token) * padded;
+    const T* const y = static_cast<const T*>(arguments.y) + r * padded;
     float values[row.kValues];
     GM_UNROLL
     for (int p = 0; p < kPieces; ++p) {
@@ -177,7 +206,7 @@ GM_DEVICE void GatedNormBody(const Ctx& ctx,
       const int octet = row.Octet(p);
       const int group = octet / row.group_octets;
       LoadValues<kRowOctet>(ctx,
-                            y + group * arguments.tokens * padded +
+                            y + group * rows * padded +
                                 (octet - group * row.group_octets) * kRowOctet,
                             piece);
       float factor[kRowOctet];
@@ -265,78 +294,6 @@ GM_DEVICE void DepthwiseGeluBody(const Ctx& ctx,
                                      channel,
                                  int64_t{arguments.width} * arguments.channels};
   ConvolveColumn<kVector>(ctx, source, column, from, end, sink);
-}
-
-// ---- tail
-
-inline constexpr int kMeanThreads = 256;
-inline constexpr int kMeanWarps = kMeanThreads / kWarp;
-inline constexpr int kMeanVectors = 2;  // of a block: a sector of 32 bytes
-
-enum TokenMeanBarrier { kSummedByWarps, kTokenMeanBarriers };
-
-template <class T>
-struct TokenMeanSizes {
-  static constexpr int kVector = 16 / int{sizeof(T)};
-  static constexpr int kChannels = kMeanVectors * kVector;  // of a block
-  static constexpr int kSharedBytes = kMeanWarps * kChannels * 4;
-};
-
-// Neighbouring lanes have neighbouring vectors, each of them every 128th token.
-template <class T, class Ctx>
-GM_DEVICE void TokenMeanBody(const Ctx& ctx,
-                             const TokenMeanArguments& arguments) {
-  using Sizes = TokenMeanSizes<T>;
-  constexpr int kVector = Sizes::kVector;
-  const int slabs = CeilDivide(arguments.channels, Sizes::kChannels);
-  const int image = ctx.Block() / slabs;
-  const int first = ctx.Block() % slabs * Sizes::kChannels;
-  const int lane = ctx.Thread() % kMeanVectors;
-  const int channel = first + lane * kVector;
-  const T* const x = static_cast<const T*>(arguments.x) +
-                     int64_t{image} * arguments.tokens * arguments.channels;
-  float sum[kVector] = {};
-  if (channel < arguments.channels) {
-    for (int token = ctx.Thread() / kMeanVectors; token < arguments.tokens;
-         token += kMeanThreads / kMeanVectors) {
-      float values[kVector];
-      LoadValues<kVector>(
-          ctx, x + int64_t{token} * arguments.channels + channel, values);
-      GM_UNROLL
-      for (int i = 0; i < kVector; ++i) sum[i] += values[i];
-    }
-  }
-  GM_UNROLL
-  for (int i = 0; i < kVector; ++i) {
-    GM_UNROLL
-    for (int mask = kWarp / 2; mask >= kMeanVectors; mask /= 2) {
-      sum[i] += ctx.ShuffleXor(sum[i], mask);
-    }
-  }
-  if (ctx.Thread() % kWarp < kMeanVectors) {
-    const int warp = ctx.Thread() / kWarp;
-    StoreSharedValues<kVector, float>(
-        ctx, (warp * Sizes::kChannels + lane * kVector) * 4, sum);
-  }
-  ctx.template Barrier<kSummedByWarps>();
-  if (ctx.Thread() >= Sizes::kChannels / 4) return;
-  const int quad = ctx.Thread() * 4;
-  if (first + quad >= arguments.channels) return;
-  float total[4] = {};
-  GM_UNROLL
-  for (int warp = 0; warp < kMeanWarps; ++warp) {
-    float part[4];
-    LoadSharedValues<4, float>(ctx, (warp * Sizes::kChannels + quad) * 4, part);
-    GM_UNROLL
-    for (int i = 0; i < 4; ++i) total[i] += part[i];
-  }
-  GM_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    total[i] *= 1.0f / static_cast<float>(arguments.tokens);
-  }
-  StoreValues<4>(
-      ctx, arguments.out + int64_t{image} * arguments.channels + first + quad,
-      total);
 }
 
 }  // namespace groupmamba::cuda

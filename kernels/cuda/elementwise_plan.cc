@@ -5,6 +5,7 @@
 
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/elementwise_body.h"
+#include "kernels/cuda/pooling_body.h"
 
 namespace groupmamba::cuda {
 namespace {
@@ -18,6 +19,14 @@ Grid GridOf(int64_t blocks, int threads) {
   return {static_cast<int>(blocks), threads};
 }
 
+constexpr int kMaxRow = 1024;
+
+bool IsSupported(const ChannelLayout& layout) {
+  return layout.groups >= 1 && layout.width >= 1 &&
+         layout.padded >= layout.width && layout.padded % kRowOctet == 0 &&
+         int64_t{layout.groups} * layout.padded <= kMaxRow;
+}
+
 }  // namespace
 
 Grid PlanNormalise(const NormaliseArguments& arguments) {
@@ -26,15 +35,23 @@ Grid PlanNormalise(const NormaliseArguments& arguments) {
                 kNormaliseThreads);
 }
 
-Grid PlanRows(int64_t rows, const ChannelLayout& layout, int min_blocks) {
-  constexpr int kMaxRow = 1024;
-  // A warp that goes on to further rows loads the parameters once.
-  constexpr int kMaxRowsPerWarp = 8;
-  if (rows < 1 || layout.groups < 1 || layout.width < 1 ||
-      layout.padded < layout.width || layout.padded % kRowOctet != 0 ||
-      int64_t{layout.groups} * layout.padded > kMaxRow) {
+int LayerNormParts(int tokens) { return RowParts(tokens).count; }
+
+Grid PlanLayerNorm(const LayerNormArguments& arguments) {
+  if (arguments.batch < 1 || arguments.tokens < 1 ||
+      !IsSupported(arguments.layout)) {
     return {};
   }
+  return GridOf(
+      CeilDivide64(int64_t{arguments.batch} * LayerNormParts(arguments.tokens),
+                   kRowWarps),
+      kRowThreads);
+}
+
+Grid PlanRows(int64_t rows, const ChannelLayout& layout, int min_blocks) {
+  // A warp that goes on to further rows loads the parameters once.
+  constexpr int kMaxRowsPerWarp = 8;
+  if (rows < 1 || !IsSupported(layout)) return {};
   const int64_t per_warp =
       std::clamp<int64_t>(rows / (int64_t{kRowWarps} * std::max(min_blocks, 1)),
                           1, kMaxRowsPerWarp);
@@ -85,6 +102,17 @@ Grid PlanTokenMean(const TokenMeanArguments& arguments, Storage storage) {
   return GridOf(
       int64_t{arguments.batch} * CeilDivide(arguments.channels, channels),
       kMeanThreads);
+}
+
+AffinityPlan PlanAffinity(const AffinityArguments& arguments) {
+  if (arguments.batch < 1 || arguments.parts < 1 || arguments.tokens < 1 ||
+      arguments.channels < 1 || arguments.channels % 8 != 0 ||
+      arguments.channels > kMaxRow || arguments.hidden < 1 ||
+      arguments.hidden > kMaxRow) {
+    return {};
+  }
+  return {GridOf(arguments.batch, kAffinityThreads),
+          AffinitySizes(arguments.channels, arguments.hidden).shared_bytes};
 }
 
 }  // namespace groupmamba::cuda

@@ -101,9 +101,10 @@ Ss2dPlan PlanSs2d(const Ss2dShape& shape, Storage storage, int segments = 0,
 // that completes leaves it zero.
 size_t Ss2dScratchBytes(const Ss2dShape& shape, const Ss2dPlan& plan);
 
-// `xz` [batch][group][token][2 * padded]: x, then z. `out`
-// [batch][group][token][padded]. Both device memory in `storage`, aligned to 16
-// bytes, as are `parameters` and `scratch`. `epsilon` is out_norm's.
+// `xz` [group][batch][token][2 * padded]: x, then z; as a batched product, one
+// a group, leaves it. `out` [group][batch][token][padded]. Both device memory
+// in `storage`, aligned to 16 bytes, as are `parameters` and `scratch`.
+// `epsilon` is out_norm's.
 LaunchError LaunchSs2dCore(const Ss2dShape& shape, const Ss2dPlan& plan,
                            Storage storage, float epsilon, const void* xz,
                            const float* parameters, void* scratch, void* out,

@@ -25,7 +25,7 @@ using kernels::MatmulStart;
 
 // Hidden values a slice, and columns of fc2 a piece; multiples of every panel's
 // width.
-constexpr int64_t kSlice = 128;
+constexpr int64_t kSlice = 256;
 constexpr int64_t kColumns = 64;
 
 // Floats between the slices' tokens beyond their channels: at a distance of a

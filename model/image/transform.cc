@@ -1,7 +1,9 @@
 #include "model/image/transform.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "model/image/resample.h"
@@ -13,6 +15,18 @@ namespace {
 constexpr int kMaxSide = 65'500;
 
 bool InRange(int value, int max) { return value >= 1 && value <= max; }
+
+// What ResampleWindow gives for a picture that keeps its size.
+void CopyWindow(const cv::Mat& rgb, const TransformSpec& spec, uint8_t* out) {
+  const auto top =
+      static_cast<int>(CenterCropBegin(rgb.rows, spec.crop_height));
+  const auto left =
+      static_cast<int>(CenterCropBegin(rgb.cols, spec.crop_width));
+  const size_t row_bytes = size_t{3} * spec.crop_width;
+  for (int y = 0; y < spec.crop_height; ++y, out += row_bytes) {
+    std::memcpy(out, rgb.ptr(top + y, left), row_bytes);
+  }
+}
 
 absl::Status Check(const cv::Mat& rgb, const TransformSpec& spec,
                    size_t out_bytes) {
@@ -79,10 +93,18 @@ void ResampleWindow(const cv::Mat& rgb, const TransformSpec& spec,
   }
 }
 
+bool KeepsItsSize(int64_t height, int64_t width, const TransformSpec& spec) {
+  return std::min(height, width) == spec.resize;
+}
+
 absl::Status TransformImage(const cv::Mat& rgb, const TransformSpec& spec,
                             absl::Span<uint8_t> out) {
   const absl::Status status = Check(rgb, spec, out.size());
   if (!status.ok()) return status;
+  if (KeepsItsSize(rgb.rows, rgb.cols, spec)) {
+    CopyWindow(rgb, spec, out.data());
+    return absl::OkStatus();
+  }
   ResampleWindow(rgb, spec, *AvailableResampleKernels().front(), out.data());
   return absl::OkStatus();
 }

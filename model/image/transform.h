@@ -26,6 +26,10 @@ struct TransformSpec {
   ResizeFilter filter = ResizeFilter::kBicubic;
 };
 
+// Whether a picture of that size is not resized, only cropped: then
+// transforming it is no more than a copy.
+bool KeepsItsSize(int64_t height, int64_t width, const TransformSpec& spec);
+
 // `rgb` is CV_8UC3, at least 1x1 and at most 65,500 a side. Writes crop_height
 // * crop_width * 3 bytes, row by row, to `out`, which must have just that size.
 // Allocates memory in proportion to the window and to the input rows beneath

@@ -8,9 +8,17 @@
 #include "server/batching/run_batch.h"
 
 namespace groupmamba {
+namespace {
+
+// wait_for_company is a mean of some ten batches.
+constexpr int kWaitMemory = 10;
+
+}  // namespace
 
 Batcher::Batcher(BatcherOptions options, Clock* clock)
-    : options_(std::move(options)), clock_(clock) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      forecast_(options_.policy.max_batch, options_.instances) {}
 
 Batcher::~Batcher() {
   {
@@ -24,7 +32,7 @@ Batcher::~Batcher() {
 
 absl::Status Batcher::Start(const EngineFactory& factory) {
   for (int i = 0; i < options_.instances; ++i) {
-    threads_.emplace_back([this, &factory] { RunInstance(factory); });
+    threads_.emplace_back([this, i, &factory] { RunInstance(i, factory); });
     MutexLock lock(&mutex_);
     while (loaded_ == i && load_status_.ok()) changed_.Wait(&mutex_);
     GM_RETURN_IF_ERROR(load_status_);
@@ -47,44 +55,86 @@ int Batcher::waiting() const {
   return queue_.size();
 }
 
-void Batcher::Expect() {
+Duration Batcher::wait_for_company() const {
   MutexLock lock(&mutex_);
-  ++expected_;
+  return wait_for_company_;
 }
 
-void Batcher::Unexpect() {
+Duration Batcher::BatchTime(int size) const {
   MutexLock lock(&mutex_);
-  --expected_;
-  changed_.NotifyAll();
+  return forecast_.times().Typical(size);
+}
+
+Prediction Batcher::Predict(Priority priority) const {
+  MutexLock lock(&mutex_);
+  return forecast_.Predict(clock_->Now(), priority);
+}
+
+void Batcher::Expect(Priority priority) {
+  MutexLock lock(&mutex_);
+  forecast_.Arrived(clock_->Now(), priority);
+}
+
+void Batcher::Unexpect(Priority priority) {
+  {
+    MutexLock lock(&mutex_);
+    forecast_.CalledOff(clock_->Now(), priority);
+    if (idle_ == 0) return;
+  }
+  changed_.NotifyOne();
 }
 
 void Batcher::Enqueue(std::unique_ptr<Task> task) {
   absl::Status dead;
+  bool wake = false;
   {
     MutexLock lock(&mutex_);
-    --expected_;
-    changed_.NotifyAll();
     const TimePoint now = clock_->Now();
+    const Priority priority = task->key.priority;
     dead = aborted_ ? Error(Reason::kDraining) : task->Alive(now);
     if (dead.ok()) {
+      forecast_.Ready(priority, now - task->times.arrived);
       task->times.queued = now;
+      last_ready_ = now;
       queue_.Push(std::move(task));
-      return;
+    } else {
+      forecast_.CalledOff(now, priority);
     }
+    wake = idle_ > 0;
   }
-  Task::Finish(std::move(task), dead);
+  if (wake) changed_.NotifyOne();
+  if (!dead.ok()) Task::Finish(std::move(task), dead);
 }
 
 void Batcher::Cancel(const QueueKey& key) {
-  std::unique_ptr<Task> task;
+  Tasks tasks;
+  const TimePoint now = clock_->Now();
   {
     MutexLock lock(&mutex_);
-    task = queue_.Remove(key);
+    std::unique_ptr<Task> task = queue_.Remove(key);
+    if (task == nullptr) return;
+    tasks.push_back(std::move(task));
+    Leave(tasks, now);
   }
-  if (task == nullptr) return;
-  task->cancelled->store(true);
-  const absl::Status status = task->Alive(clock_->Now());
-  Task::Finish(std::move(task), status);
+  tasks[0]->cancelled->store(true);
+  const absl::Status status = tasks[0]->Alive(now);
+  Task::Finish(std::move(tasks[0]), status);
+}
+
+TimePoint Batcher::Expire() {
+  Tasks expired;
+  TimePoint next;
+  {
+    MutexLock lock(&mutex_);
+    const TimePoint now = clock_->Now();
+    expired = queue_.TakeExpired(now);
+    Leave(expired, now);
+    next = queue_.EarliestDeadline();
+  }
+  for (auto& task : expired) {
+    Task::Finish(std::move(task), Error(Reason::kExpired));
+  }
+  return next;
 }
 
 void Batcher::Drain() {
@@ -94,11 +144,12 @@ void Batcher::Drain() {
 }
 
 void Batcher::Abort() {
-  std::vector<std::unique_ptr<Task>> waiting;
+  Tasks waiting;
   {
     MutexLock lock(&mutex_);
     aborted_ = true;
     waiting = queue_.Take(queue_.size());
+    Leave(waiting, clock_->Now());
     changed_.NotifyAll();
   }
   for (auto& task : waiting) {
@@ -106,7 +157,11 @@ void Batcher::Abort() {
   }
 }
 
-void Batcher::RunInstance(const EngineFactory& factory) {
+void Batcher::Leave(const Tasks& tasks, TimePoint now) {
+  for (const auto& task : tasks) forecast_.LeftQueue(now, task->key.priority);
+}
+
+void Batcher::RunInstance(int instance, const EngineFactory& factory) {
   absl::StatusOr<std::unique_ptr<Engine>> engine = LoadAndWarmUp(factory);
   {
     MutexLock lock(&mutex_);
@@ -119,72 +174,116 @@ void Batcher::RunInstance(const EngineFactory& factory) {
     device_ = (*engine)->device();
     precision_ = (*engine)->precision();
   }
+  Ran ran;
   while (true) {
-    Batch batch = NextBatch();
+    Batch batch = NextBatch(instance, ran);
     if (batch.tasks.empty()) return;
-    RunBatch(engine->get(), std::move(batch));
+    ran = RunBatch(engine->get(), std::move(batch));
   }
 }
 
 absl::StatusOr<std::unique_ptr<Engine>> Batcher::LoadAndWarmUp(
-    const EngineFactory& factory) const {
+    const EngineFactory& factory) {
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, factory());
-  const std::vector<uint8_t> gray(options_.picture_bytes, 128);
-  for (int size : {1, options_.policy.max_batch}) {
-    const std::vector<const uint8_t*> pictures(size, gray.data());
-    std::vector<float> logits(static_cast<size_t>(size) * options_.classes);
-    GM_RETURN_IF_ERROR(engine->Infer(pictures, absl::MakeSpan(logits)));
+  for (int size = 1;; size = std::min(2 * size, options_.policy.max_batch)) {
+    // The first of a size allocates, and tells nothing.
+    GM_RETURN_IF_ERROR(WarmUp(engine.get(), size).status());
+    GM_ASSIGN_OR_RETURN(const Duration time, WarmUp(engine.get(), size));
+    MutexLock lock(&mutex_);
+    forecast_.times().Seed(size, time);
+    if (size == options_.policy.max_batch) break;
   }
   return engine;
 }
 
-Batcher::Batch Batcher::NextBatch() {
+absl::StatusOr<Duration> Batcher::WarmUp(Engine* engine, int size) const {
+  const std::vector<uint8_t> gray(options_.picture_bytes, 128);
+  const std::vector<const uint8_t*> pictures(size, gray.data());
+  std::vector<float> logits(static_cast<size_t>(size) * options_.classes);
+  const TimePoint from = clock_->Now();
+  GM_RETURN_IF_ERROR(engine->Infer(pictures, absl::MakeSpan(logits)));
+  return clock_->Now() - from;
+}
+
+void Batcher::Learn(int instance, const Ran& ran, TimePoint now) {
+  if (ran.measured > 0) forecast_.times().Observe(ran.measured, ran.time);
+  forecast_.Finished(now, instance, ran.taken);
+}
+
+Batcher::Batch Batcher::NextBatch(int instance, const Ran& ran) {
   const TimePoint free = clock_->Now();
+  bool learned = false;
   while (true) {
-    std::vector<std::unique_ptr<Task>> expired;
+    Tasks lost;
     {
       MutexLock lock(&mutex_);
+      if (!std::exchange(learned, true)) Learn(instance, ran, free);
       const TimePoint now = clock_->Now();
-      expired = queue_.TakeExpired(now);
-      if (expired.empty()) {
-        QueueView view{.waiting = queue_.size(),
-                       .expected = expected_,
-                       .draining = draining_};
-        // The policy needs the oldest of a short queue only.
-        if (view.waiting < options_.policy.max_batch) {
-          view.oldest = queue_.OldestQueued();
+      lost = queue_.TakeExpired(now);
+      if (lost.empty()) {
+        const Decision decision =
+            Decide(now, View(free), options_.policy, forecast_.times());
+        if (decision.dispatch > 0) {
+          return FormBatch(decision, instance, free, now);
         }
-        const Decision decision = Decide(now, view, options_.policy);
-        if (decision.dispatch > 0) return FormBatch(decision, free, now);
-        if (stopping_) return {};
-        clock_->WaitUntil(
-            &changed_, &mutex_,
-            std::min(decision.wait_until, queue_.EarliestDeadline()));
+        lost = queue_.Take(decision.give_up);
+        if (lost.empty()) {
+          if (stopping_) return {};
+          ++idle_;
+          clock_->WaitUntil(
+              &changed_, &mutex_,
+              std::min(decision.wait_until, queue_.EarliestDeadline()));
+          --idle_;
+        }
       }
+      Leave(lost, now);
     }
-    for (auto& task : expired) {
+    for (auto& task : lost) {
       Task::Finish(std::move(task), Error(Reason::kExpired));
     }
   }
 }
 
-Batcher::Batch Batcher::FormBatch(const Decision& decision, TimePoint free,
-                                  TimePoint now) {
+QueueView Batcher::View(TimePoint free) {
+  queue_.First(options_.policy.max_batch, &first_);
+  return {.first = first_,
+          .waiting = queue_.size(),
+          .unchanged_since = std::max(free, last_ready_),
+          .gap = forecast_.Gap(),
+          .draining = draining_};
+}
+
+Batcher::Batch Batcher::FormBatch(const Decision& decision, int instance,
+                                  TimePoint free, TimePoint now) {
   Batch batch{queue_.Take(decision.dispatch), decision.reason};
+  TimePoint oldest = kForever;
   for (auto& task : batch.tasks) {
+    forecast_.Taken(task->key.priority);
+    oldest = std::min(oldest, task->times.queued);
     task->times.free = free;
     task->times.launched = now;
     task->ticket.LeaveQueue();
   }
+  forecast_.Started(now, instance, decision.dispatch);
+  wait_for_company_ +=
+      (now - std::max(free, oldest) - wait_for_company_) / kWaitMemory;
+  // Who was woken for these may not have been the only one who waits.
+  if (!queue_.empty() && idle_ > 0) changed_.NotifyOne();
   return batch;
 }
 
-void Batcher::RunBatch(Engine* engine, Batch batch) {
-  if (options_.on_batch) {
-    options_.on_batch({static_cast<int>(batch.tasks.size()), batch.reason});
+Batcher::Ran Batcher::RunBatch(Engine* engine, Batch batch) {
+  const auto taken = static_cast<int>(batch.tasks.size());
+  if (options_.on_batch) options_.on_batch({taken, batch.reason});
+  const TimePoint from = clock_->Now();
+  const BatchOutcome outcome = groupmamba::RunBatch(
+      engine, options_.classes, clock_, std::move(batch.tasks));
+  if (outcome.device_lost && options_.on_device_lost) {
+    options_.on_device_lost();
   }
-  groupmamba::RunBatch(engine, options_.classes, clock_,
-                       std::move(batch.tasks));
+  return {.taken = taken,
+          .measured = outcome.answered,
+          .time = clock_->Now() - from};
 }
 
 }  // namespace groupmamba

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "model/engine.h"
+#include "server/batching/forecast.h"
 #include "server/batching/policy.h"
 #include "server/batching/queue.h"
 #include "server/task.h"
@@ -40,6 +41,10 @@ struct BatcherOptions {
 
   // Called when a batch starts, by the instance's thread. May be empty.
   std::function<void(const BatchReport&)> on_batch = {};
+
+  // Called after each batch that an engine answered with UNAVAILABLE: its
+  // device is lost. By the instance's thread. May be empty.
+  std::function<void()> on_device_lost = {};
 };
 
 // The batcher of one model. Thread-safe.
@@ -58,19 +63,23 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Loads the instances one after another and warms each up, with one picture
-  // and with a full batch. Returns when all are ready, or the first error.
-  // Called once.
+  // Loads the instances one after another and warms each up, with two batches
+  // each of 1, 2, 4, ... and max_batch; the times of the second are the first
+  // that the policy knows.
+  // Returns when all are ready, or the first error. Called once.
   absl::Status Start(const EngineFactory& factory);
 
   // Of the instances; empty before Start has returned OK.
   std::string device() const;
   std::string precision() const;
 
+  // What awaits a request of this priority that comes now.
+  Prediction Predict(Priority priority) const;
+
   // Says that a picture is on its way: each call is followed by one of Enqueue
   // or Unexpect. The policy may wait for it.
-  void Expect();
-  void Unexpect();
+  void Expect(Priority priority);
+  void Unexpect(Priority priority);
 
   // Takes the task, whose slot holds the picture. Answers it in time: with
   // logits, CANCELLED, DEADLINE_EXCEEDED, or INTERNAL when the model fails on
@@ -82,8 +91,20 @@ class Batcher {
   // then.
   void Cancel(const QueueKey& key);
 
+  // Ends everyone who waits here and whose deadline has come. The next
+  // deadline; kForever when nobody waits.
+  TimePoint Expire();
+
   // Pictures that wait for the model now.
   int waiting() const;
+
+  // How long free instances wait for company, a mean of the latest batches.
+  Duration wait_for_company() const;
+
+  // How long a batch of `size`, 1 to max_batch, keeps an instance busy.
+  Duration BatchTime(int size) const;
+
+  const BatcherOptions& options() const { return options_; }
 
   // No more company will come: what waits leaves without delay.
   void Drain();
@@ -93,26 +114,48 @@ class Batcher {
   void Abort();
 
  private:
+  using Tasks = std::vector<std::unique_ptr<Task>>;
+
   struct Batch {
-    std::vector<std::unique_ptr<Task>> tasks;  // empty: the thread may end
+    Tasks tasks;  // empty: the thread may end
     DispatchReason reason = DispatchReason::kWait;
   };
 
-  void RunInstance(const EngineFactory& factory);
+  // What an instance has just done.
+  struct Ran {
+    int taken = 0;     // pictures of the batch
+    int measured = 0;  // the size that `time` tells of; 0: none
+    Duration time = {};
+  };
+
+  void RunInstance(int instance, const EngineFactory& factory);
   absl::StatusOr<std::unique_ptr<Engine>> LoadAndWarmUp(
-      const EngineFactory& factory) const;
-  Batch NextBatch();
-  Batch FormBatch(const Decision& decision, TimePoint free, TimePoint now)
+      const EngineFactory& factory);
+  absl::StatusOr<Duration> WarmUp(Engine* engine, int size) const;
+
+  void Learn(int instance, const Ran& ran, TimePoint now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunBatch(Engine* engine, Batch batch);
+  Batch NextBatch(int instance, const Ran& ran);
+  QueueView View(TimePoint free) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Batch FormBatch(const Decision& decision, int instance, TimePoint free,
+                  TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Ran RunBatch(Engine* engine, Batch batch);
+
+  // For tasks that leave the queue without having been computed.
+  void Leave(const Tasks& tasks, TimePoint now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const BatcherOptions options_;
   Clock* const clock_;
 
   mutable Mutex mutex_;
   CondVar changed_;
-  BatchQueue queue_ ABSL_GUARDED_BY(mutex_);
-  int expected_ ABSL_GUARDED_BY(mutex_) = 0;
+  TaskQueue queue_ ABSL_GUARDED_BY(mutex_);
+  Forecast forecast_ ABSL_GUARDED_BY(mutex_);
+  TimePoint last_ready_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ReadyPicture> first_ ABSL_GUARDED_BY(mutex_);  // of the queue
+  Duration wait_for_company_ ABSL_GUARDED_BY(mutex_) = {};
+  int idle_ ABSL_GUARDED_BY(mutex_) = 0;  // instances that wait
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool aborted_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -11,11 +11,11 @@ constexpr Priority kPriorities[] = {Priority::kHigh, Priority::kNormal,
 
 }  // namespace
 
-void BatchQueue::Push(std::unique_ptr<Task> task) {
+void TaskQueue::Push(std::unique_ptr<Task> task) {
   tasks_.insert(std::move(task));
 }
 
-std::vector<std::unique_ptr<Task>> BatchQueue::Take(int count) {
+std::vector<std::unique_ptr<Task>> TaskQueue::Take(int count) {
   std::vector<std::unique_ptr<Task>> taken;
   while (count-- > 0 && !tasks_.empty()) {
     taken.push_back(std::move(tasks_.extract(tasks_.begin()).value()));
@@ -23,13 +23,13 @@ std::vector<std::unique_ptr<Task>> BatchQueue::Take(int count) {
   return taken;
 }
 
-std::unique_ptr<Task> BatchQueue::Remove(const QueueKey& key) {
+std::unique_ptr<Task> TaskQueue::Remove(const QueueKey& key) {
   const auto found = tasks_.find(key);
   if (found == tasks_.end()) return nullptr;
   return std::move(tasks_.extract(found).value());
 }
 
-std::vector<std::unique_ptr<Task>> BatchQueue::TakeExpired(TimePoint now) {
+std::vector<std::unique_ptr<Task>> TaskQueue::TakeExpired(TimePoint now) {
   std::vector<std::unique_ptr<Task>> expired;
   for (Priority priority : kPriorities) {
     auto it = FirstOf(priority);
@@ -41,7 +41,7 @@ std::vector<std::unique_ptr<Task>> BatchQueue::TakeExpired(TimePoint now) {
   return expired;
 }
 
-TimePoint BatchQueue::EarliestDeadline() const {
+TimePoint TaskQueue::EarliestDeadline() const {
   TimePoint earliest = kForever;
   for (Priority priority : kPriorities) {
     const auto it = FirstOf(priority);
@@ -50,13 +50,18 @@ TimePoint BatchQueue::EarliestDeadline() const {
   return earliest;
 }
 
-TimePoint BatchQueue::OldestQueued() const {
-  TimePoint oldest = kForever;
-  for (const auto& task : tasks_) oldest = std::min(oldest, task->times.queued);
-  return oldest;
+void TaskQueue::First(int count, std::vector<ReadyPicture>* first) const {
+  first->clear();
+  for (auto it = tasks_.begin(); it != tasks_.end() && count > 0; ++it) {
+    const Task& task = **it;
+    first->push_back({.deadline = task.key.deadline,
+                      .arrived = task.times.arrived,
+                      .ready = task.times.queued});
+    --count;
+  }
 }
 
-BatchQueue::Tasks::const_iterator BatchQueue::FirstOf(Priority priority) const {
+TaskQueue::Tasks::const_iterator TaskQueue::FirstOf(Priority priority) const {
   return tasks_.lower_bound(QueueKey{priority, TimePoint::min(), 0});
 }
 

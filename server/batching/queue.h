@@ -1,5 +1,5 @@
-// The pictures that wait for one model, in the order in which they go: by
-// priority, then by deadline, then by arrival.
+// Requests that wait for the same, a decoding thread or a model, in the order
+// in which they go: by priority, then by deadline, then by arrival.
 
 #ifndef GROUPMAMBA_SERVER_BATCHING_QUEUE_H_
 #define GROUPMAMBA_SERVER_BATCHING_QUEUE_H_
@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "server/batching/policy.h"
 #include "server/task.h"
 
 namespace groupmamba {
 
-// Not thread-safe; the batcher's lock guards it. Its bound is the admission's.
-class BatchQueue {
+// Not thread-safe; its owner's lock guards it. Its bound is the admission's.
+class TaskQueue {
  public:
   int size() const { return static_cast<int>(tasks_.size()); }
   bool empty() const { return tasks_.empty(); }
@@ -33,9 +34,9 @@ class BatchQueue {
   // kForever when nobody waits.
   TimePoint EarliestDeadline() const;
 
-  // When the one who waits longest was queued; kForever when nobody waits.
-  // Linear in the size.
-  TimePoint OldestQueued() const;
+  // What the policy sees: the first `count` in order, fewer when there are
+  // fewer.
+  void First(int count, std::vector<ReadyPicture>* first) const;
 
  private:
   struct ByKey {

@@ -25,21 +25,25 @@ Tasks FinishDead(Tasks tasks, TimePoint now) {
   return alive;
 }
 
-void SplitAndRetry(Engine* engine, int classes, const Clock* clock,
-                   Tasks tasks) {
+BatchOutcome SplitAndRetry(Engine* engine, int classes, const Clock* clock,
+                           Tasks tasks) {
   const auto middle = tasks.begin() + static_cast<ptrdiff_t>(tasks.size() / 2);
   Tasks second(std::make_move_iterator(middle),
                std::make_move_iterator(tasks.end()));
   tasks.erase(middle, tasks.end());
-  RunBatch(engine, classes, clock, std::move(tasks));
-  RunBatch(engine, classes, clock, std::move(second));
+  const bool lost =
+      RunBatch(engine, classes, clock, std::move(tasks)).device_lost;
+  return {.device_lost =
+              RunBatch(engine, classes, clock, std::move(second)).device_lost ||
+              lost};
 }
 
 }  // namespace
 
-void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
+BatchOutcome RunBatch(Engine* engine, int classes, const Clock* clock,
+                      Tasks tasks) {
   tasks = FinishDead(std::move(tasks), clock->Now());
-  if (tasks.empty()) return;
+  if (tasks.empty()) return {};
 
   std::vector<const uint8_t*> pictures;
   for (const auto& task : tasks) pictures.push_back(task->slot.bytes().data());
@@ -52,21 +56,25 @@ void RunBatch(Engine* engine, int classes, const Clock* clock, Tasks tasks) {
   if (!status.ok()) {
     Log(LogLevel::kError, "batch failed",
         {{"pictures", tasks.size()}, {"status", status.ToString()}});
-    if (tasks.size() > 1) {
-      SplitAndRetry(engine, classes, clock, std::move(tasks));
-    } else {
-      Task::Finish(std::move(tasks[0]), Error(Reason::kModelFailed));
+    const bool device_lost = absl::IsUnavailable(status);
+    if (!device_lost && tasks.size() > 1) {
+      return SplitAndRetry(engine, classes, clock, std::move(tasks));
     }
-    return;
+    for (std::unique_ptr<Task>& task : tasks) {
+      Task::Finish(std::move(task), Error(Reason::kModelFailed));
+    }
+    return {.device_lost = device_lost};
   }
+  const auto answered = static_cast<int>(tasks.size());
   for (size_t i = 0; i < tasks.size(); ++i) {
     tasks[i]->times.inference_from = from;
     tasks[i]->times.inferred = to;
-    tasks[i]->batch_size = static_cast<int>(tasks.size());
+    tasks[i]->batch_size = answered;
     tasks[i]->logits =
         absl::MakeConstSpan(logits).subspan(i * classes, classes);
     Task::Finish(std::move(tasks[i]), absl::OkStatus());
   }
+  return {.answered = answered};
 }
 
 }  // namespace groupmamba

@@ -13,12 +13,20 @@
 
 namespace groupmamba {
 
+struct BatchOutcome {
+  // Pictures that the one call answered; 0: there was not just one call, or it
+  // failed.
+  int answered = 0;
+  // The engine said UNAVAILABLE: nothing will run on its device any more.
+  bool device_lost = false;
+};
+
 // Finishes every task: OK with its row of `classes` logits; or, after halving
 // the batch down to single pictures, kModelFailed for those that fail alone. At
 // most 2 * tasks.size() - 1 calls of the engine. Tasks that died meanwhile are
 // left out.
-void RunBatch(Engine* engine, int classes, const Clock* clock,
-              std::vector<std::unique_ptr<Task>> tasks);
+BatchOutcome RunBatch(Engine* engine, int classes, const Clock* clock,
+                      std::vector<std::unique_ptr<Task>> tasks);
 
 }  // namespace groupmamba
 

@@ -1,6 +1,16 @@
 #include "server/batching/slot_pool.h"
 
+#include <utility>
+
 namespace groupmamba {
+namespace {
+
+PictureMemory OrdinaryMemory(size_t bytes) {
+  return PictureMemory(new uint8_t[bytes],
+                       [](uint8_t* memory) { delete[] memory; });
+}
+
+}  // namespace
 
 Slot& Slot::operator=(Slot&& other) noexcept {
   if (this != &other) {
@@ -21,20 +31,18 @@ void Slot::Release() {
   pool_ = nullptr;
 }
 
-SlotPool::SlotPool(size_t slot_bytes, int max_slots)
-    : slot_bytes_(slot_bytes), max_slots_(max_slots) {}
+SlotPool::SlotPool(size_t slot_bytes, int max_slots, Allocate allocate)
+    : slot_bytes_(slot_bytes),
+      max_slots_(max_slots),
+      allocate_(allocate ? std::move(allocate) : OrdinaryMemory) {}
 
 Slot SlotPool::Acquire() {
   MutexLock lock(&mutex_);
   if (in_use_ == max_slots_) return Slot();
-  std::unique_ptr<uint8_t[]> memory;
-  if (free_.empty()) {
-    memory = std::make_unique<uint8_t[]>(slot_bytes_);
-  } else {
-    memory = std::move(free_.back());
-    free_.pop_back();
-  }
   ++in_use_;
+  if (free_.empty()) return Slot(this, allocate_(slot_bytes_));
+  PictureMemory memory = std::move(free_.back());
+  free_.pop_back();
   return Slot(this, std::move(memory));
 }
 
@@ -43,7 +51,7 @@ int SlotPool::in_use() const {
   return in_use_;
 }
 
-void SlotPool::Return(std::unique_ptr<uint8_t[]> memory) {
+void SlotPool::Return(PictureMemory memory) {
   MutexLock lock(&mutex_);
   --in_use_;
   free_.push_back(std::move(memory));

@@ -7,12 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
 #include "base/mutex.h"
+#include "model/engine.h"
 
 namespace groupmamba {
 
@@ -34,20 +35,24 @@ class Slot {
 
  private:
   friend class SlotPool;
-  Slot(SlotPool* pool, std::unique_ptr<uint8_t[]> memory)
+  Slot(SlotPool* pool, PictureMemory memory)
       : pool_(pool), memory_(std::move(memory)) {}
   void Release();
 
   SlotPool* pool_ = nullptr;
-  std::unique_ptr<uint8_t[]> memory_;
+  PictureMemory memory_{nullptr, nullptr};
 };
 
 // Slots of one size. Memory is allocated when it is first needed and kept.
 // Thread-safe.
 class SlotPool {
  public:
+  // Memory that the engine reads pictures from (model/engine.h).
+  using Allocate = std::function<PictureMemory(size_t bytes)>;
+
   // `slot_bytes`: size of every slot. `max_slots`: how many may be out at once.
-  SlotPool(size_t slot_bytes, int max_slots);
+  // `allocate`: null, ordinary memory.
+  SlotPool(size_t slot_bytes, int max_slots, Allocate allocate = nullptr);
 
   // Never blocks; an empty Slot when all are out. The bytes are not cleared.
   Slot Acquire();
@@ -57,14 +62,15 @@ class SlotPool {
 
  private:
   friend class Slot;
-  void Return(std::unique_ptr<uint8_t[]> memory);
+  void Return(PictureMemory memory);
 
   const size_t slot_bytes_;
   const int max_slots_;
+  const Allocate allocate_;
 
   mutable Mutex mutex_;
   int in_use_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::unique_ptr<uint8_t[]>> free_ ABSL_GUARDED_BY(mutex_);
+  std::vector<PictureMemory> free_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace groupmamba

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "proto/groupmamba/v1/classifier.grpc.pb.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "proto/inference/grpc_service.grpc.pb.h"
 #include "server/fake_engine.h"
 #include "server/server.h"
 
@@ -41,6 +42,7 @@ class ServerFixture : public ::testing::Test {
         grpc::InsecureChannelCredentials(), arguments);
     classifier_ = v1::Classifier::NewStub(channel_);
     health_ = grpc::health::v1::Health::NewStub(channel_);
+    v2_ = inference::GRPCInferenceService::NewStub(channel_);
     if (factory != nullptr) {
       ASSERT_TRUE(server_->Load(factory).ok());
     }
@@ -70,6 +72,7 @@ class ServerFixture : public ::testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Classifier::Stub> classifier_;
   std::unique_ptr<grpc::health::v1::Health::Stub> health_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> v2_;
 };
 
 }  // namespace groupmamba

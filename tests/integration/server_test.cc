@@ -1,6 +1,7 @@
 // The server as a client sees it, but for bad input: bad_input_test.cc.
 
 #include <chrono>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -191,8 +192,8 @@ TEST_F(ServerTest, AFullQueueRefusesAtOnceAndSaysWhenToTryAgain) {
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto pushback = metadata.find("grpc-retry-pushback-ms");
   ASSERT_NE(pushback, metadata.end());
-  EXPECT_EQ(std::string(pushback->second.data(), pushback->second.size()),
-            "50");
+  EXPECT_EQ(std::string(pushback->second.data(), pushback->second.size()), "10")
+      << "the shortest that is told, as the puppet's batches take no time";
   puppet_.ReleaseAll();
   waiting.join();
 }
@@ -266,6 +267,20 @@ TEST_F(ServerTest, HealthKnowsTheServerAndItsModels) {
   grpc::ClientContext context;
   EXPECT_EQ(health_->Check(&context, request, &response).error_code(),
             grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(ServerTest, ALostDeviceEndsTheServing) {
+  std::promise<void> lost;
+  ServerOptions options = Options();
+  options.on_device_lost = [&lost] { lost.set_value(); };
+  Start(options, [this](const ModelFolder&) { return puppet_.MakeEngine(); });
+  puppet_.LoseDevice();
+  v1::ClassifyResponse response;
+  EXPECT_EQ(Classify(PlainPicture(1), &response).error_code(),
+            grpc::StatusCode::INTERNAL);
+  lost.get_future().wait();
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(Health("fake"), HealthCheckResponse::NOT_SERVING);
 }
 
 TEST_F(ServerTest, AWatchSeesEveryChangeOfHealth) {

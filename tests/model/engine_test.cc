@@ -76,31 +76,45 @@ class EngineTest : public testing::Test {
   std::map<std::string, std::vector<float>>& values_ = folder_.values();
 };
 
-// The tests of what an engine computes, with either implementation.
-class ImplementationTest
-    : public EngineTest,
-      public testing::WithParamInterface<EngineImplementation> {
+// An engine by its options, and how far its logits, about 1 in size, may be
+// from the network's.
+struct EngineCase {
+  EngineImplementation implementation;
+  const char* precision;
+  double tolerance;
+};
+
+// The tests of what an engine computes, with every implementation.
+class ImplementationTest : public EngineTest,
+                           public testing::WithParamInterface<EngineCase> {
  protected:
+  static EngineOptions Options(int threads) {
+    return {.implementation = GetParam().implementation,
+            .precision = GetParam().precision,
+            .threads = threads};
+  }
   std::unique_ptr<Engine> Load(int threads) {
     WriteWeights();
-    return LoadEngine(model_,
-                      {.implementation = GetParam(), .threads = threads})
-        .value();
+    return LoadEngine(model_, Options(threads)).value();
   }
 };
-INSTANTIATE_TEST_SUITE_P(, ImplementationTest,
-                         testing::Values(EngineImplementation::kNative,
-                                         EngineImplementation::kTorch),
-                         [](const auto& info) {
-                           return info.param == EngineImplementation::kNative
-                                      ? "native"
-                                      : "torch";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    , ImplementationTest,
+    testing::Values(EngineCase{EngineImplementation::kNative, "fp32", 1e-5},
+                    EngineCase{EngineImplementation::kNative, "bf16", 3e-2},
+                    EngineCase{EngineImplementation::kTorch, "fp32", 1e-5}),
+    [](const auto& info) {
+      return std::string(info.param.implementation ==
+                                 EngineImplementation::kNative
+                             ? "native_"
+                             : "torch_") +
+             info.param.precision;
+    });
 
 TEST_P(ImplementationTest, AnswersWhatTheNetworkSaysOfTheNormalisedPictures) {
   const std::unique_ptr<Engine> engine = Load(/*threads=*/2);
   EXPECT_EQ(engine->device(), "cpu");
-  EXPECT_EQ(engine->precision(), "fp32");
+  EXPECT_EQ(engine->precision(), GetParam().precision);
   std::vector<std::vector<uint8_t>> pictures = {
       RandomPicture(1), RandomPicture(2), RandomPicture(3)};
   const std::vector<float> logits = Infer(*engine, pictures).value();
@@ -119,7 +133,7 @@ TEST_P(ImplementationTest, AnswersWhatTheNetworkSaysOfTheNormalisedPictures) {
             .Mean();
     for (int c = 0; c < model_.config.classes; ++c) {
       EXPECT_NEAR(logits[n * model_.config.classes + c],
-                  expected[0][c].item<float>(), 1e-5);
+                  expected[0][c].item<float>(), GetParam().tolerance);
     }
   }
 }
@@ -136,13 +150,17 @@ TEST_F(EngineTest, TheNativeEngineAnswersAlikeOnAnyNumberOfThreads) {
   WriteWeights();
   const std::vector<std::vector<uint8_t>> pictures = {
       RandomPicture(1), RandomPicture(2), RandomPicture(3)};
-  const auto expected =
-      Infer(*LoadEngine(model_, {.threads = 1}).value(), pictures).value();
-  for (const int threads : {2, 3, 8}) {
-    EXPECT_EQ(Infer(*LoadEngine(model_, {.threads = threads}).value(), pictures)
-                  .value(),
-              expected)
-        << threads << " threads";
+  for (const char* precision : {"fp32", "bf16"}) {
+    const auto answer = [&](int threads) {
+      const EngineOptions options = {.precision = precision,
+                                     .threads = threads};
+      return Infer(*LoadEngine(model_, options).value(), pictures).value();
+    };
+    const std::vector<float> expected = answer(1);
+    for (const int threads : {2, 3, 8}) {
+      EXPECT_EQ(answer(threads), expected)
+          << precision << " on " << threads << " threads";
+    }
   }
 }
 
@@ -156,7 +174,7 @@ TEST_P(ImplementationTest, NeighboursDoNotMatterToTheBundledModelEither) {
       ReadModelFolder(GM_SOURCE_DIR "/models/fashion/1").value();
   ASSERT_EQ(bundled.config.block, BlockForm::kPaper);
   const std::unique_ptr<Engine> engine =
-      LoadEngine(bundled, {.implementation = GetParam(), .threads = 2}).value();
+      LoadEngine(bundled, Options(/*threads=*/2)).value();
   ExpectThatNeighboursDoNotMatter(bundled.config, *engine);
 }
 
@@ -203,19 +221,38 @@ TEST_F(EngineTest, WeightsOfAnotherConfigurationAreRefusedByName) {
   EXPECT_THAT(status.message(), HasSubstr("head."));
 }
 
-TEST_F(EngineTest, DevicesThatThisBuildHasNotAreUnavailable) {
+TEST_F(EngineTest, DevicesThatAreNotThereAreUnavailable) {
+  if (ListDevices({.device = "cuda"}).ok()) GTEST_SKIP() << "there is a GPU";
   WriteWeights();
   for (const char* device : {"cuda", "cuda:0", "cuda:7"}) {
     const absl::Status status = LoadEngine(model_, {.device = device}).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << device;
-    EXPECT_THAT(status.message(), HasSubstr("no CUDA"));
+    EXPECT_THAT(status.message(), HasSubstr(device));
   }
+}
+
+TEST(ListDevices, WithoutAGpuAutoIsTheProcessor) {
+  if (ListDevices({.device = "cuda"}).ok()) GTEST_SKIP() << "there is a GPU";
+  for (const char* device : {"auto", "cpu"}) {
+    EXPECT_THAT(ListDevices({.device = device}).value(),
+                testing::ElementsAre("cpu"));
+  }
+}
+
+TEST(ListDevices, TheTorchEngineRunsOnTheProcessor) {
+  const auto list = [](const char* device) {
+    return ListDevices(
+        {.implementation = EngineImplementation::kTorch, .device = device});
+  };
+  EXPECT_THAT(list("auto").value(), testing::ElementsAre("cpu"));
+  EXPECT_EQ(list("cuda").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(EngineTest, OptionsOutOfRangeAreNamed) {
   WriteWeights();
   for (const EngineOptions& options :
        {EngineOptions{.device = "tpu"}, EngineOptions{.device = ""},
+        EngineOptions{.device = "cuda:"}, EngineOptions{.device = "cuda:-1"},
         EngineOptions{.implementation = EngineImplementation::kTorch,
         .precision = "bf16"},
         EngineOptions{.precision = "fp8"}, EngineOptions{.threads = -1},

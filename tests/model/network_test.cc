@@ -12,6 +12,7 @@
 #include "model/formula_weights.h"
 #include "model/layers.h"
 #include "tests/model/small_network.h"
+#include "tests/reference/naive_network.h"
 #include "tests/reference/paper_oracle.h"
 
 namespace groupmamba {
@@ -50,6 +51,24 @@ TEST(PaperForm, IsTheEquationsOfThePaper) {
           heads.Mean(), at::from_blob(expected.data(), {kBatch, config.classes},
                                       at::kDouble)),
       1e-5);
+}
+
+// The same of the released form, whose truth the goldens are.
+TEST(ReleasedForm, IsTheNaiveComposition) {
+  const at::NoGradGuard no_grad;
+  const ModelConfig config = SmallConfig(BlockForm::kReleased);
+  const at::Tensor pictures = FormulaPictures(2, 45, 70);
+  const at::Tensor expected =
+      FormulaNetwork(config)->Forward(pictures, {}).Mean();
+  const TensorMap weights = FormulaTensors(config);
+  EXPECT_LE(RelativeDifference(reference::NaiveLogits(config, weights, pictures,
+                                                      /*bf16=*/false),
+                               expected),
+            1e-5);
+  EXPECT_LE(RelativeDifference(reference::NaiveLogits(config, weights, pictures,
+                                                      /*bf16=*/true),
+                               expected),
+            3e-2);
 }
 
 TEST(ReleasedForm, AnswersTheMeanOfItsTwoHeads) {

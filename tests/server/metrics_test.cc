@@ -15,6 +15,21 @@ using ::testing::Not;
 
 class MetricsTest : public ::testing::Test {
  protected:
+  static void ExpectRequestsAtZero(const char* protocol,
+                                   const std::string& page) {
+    for (const char* code :
+         {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
+          "NOT_FOUND", "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
+      const std::string begin = absl::StrCat(
+          "groupmamba_requests_total{code=\"", code, "\",model=\"");
+      const std::string middle = absl::StrCat("\",protocol=\"", protocol, "\"");
+      EXPECT_THAT(page, HasSubstr(absl::StrCat(begin, "m", middle,
+                                               ",version=\"3\"} 0\n")));
+      EXPECT_THAT(page, HasSubstr(absl::StrCat(begin, "(unknown)", middle,
+                                               ",version=\"0\"} 0\n")));
+    }
+  }
+
   Admission admission_{{.max_waiting = 5}};
   Metrics metrics_{&admission_};
   ModelMetrics* model_ = metrics_.AddModel("m", 3);
@@ -22,18 +37,12 @@ class MetricsTest : public ::testing::Test {
 
 TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
   const std::string page = metrics_.Page();
-  for (const char* code :
-       {"OK", "CANCELLED", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-        "RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE"}) {
-    EXPECT_THAT(page,
-                HasSubstr(absl::StrCat(
-                    "groupmamba_requests_total{code=\"", code,
-                    "\",model=\"m\",protocol=\"grpc\",version=\"3\"} 0\n")));
-    EXPECT_THAT(page,
-                HasSubstr(absl::StrCat(
-                    "groupmamba_requests_total{code=\"", code,
-                    "\",model=\"(unknown)\",protocol=\"grpc\",version=\"0\"} "
-                    "0\n")));
+  for (const char* protocol : {"grpc", "v2"}) {
+    ExpectRequestsAtZero(protocol, page);
+    EXPECT_THAT(page, HasSubstr(absl::StrCat(
+                          "groupmamba_request_duration_seconds_count{model="
+                          "\"m\",protocol=\"",
+                          protocol, "\"} 0\n")));
   }
   for (const char* stage :
        {"decode", "queue", "gather", "inference", "reply"}) {
@@ -48,18 +57,17 @@ TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
                           "reason=\"",
                           reason, "\"} 0\n")));
   }
-  for (const char* reason :
-       {"queue_full", "bytes_full", "draining", "loading"}) {
+  for (const char* reason : {"queue_full", "bytes_full", "late", "over_share",
+                             "draining", "loading"}) {
     EXPECT_THAT(page,
                 HasSubstr(absl::StrCat("groupmamba_refused_total{reason=\"",
                                        reason, "\"} 0\n")));
   }
   for (const char* line :
-       {"groupmamba_request_duration_seconds_count{model=\"m\",protocol="
-        "\"grpc\"} 0\n",
-        "groupmamba_images_total{model=\"m\"} 0\n",
+       {"groupmamba_images_total{model=\"m\"} 0\n",
         "groupmamba_batches_total{model=\"m\"} 0\n",
         "groupmamba_batch_size_count{model=\"m\"} 0\n",
+        "groupmamba_refusal_duration_seconds_count 0\n",
         "groupmamba_queue_depth 0\n", "groupmamba_queue_capacity 5\n",
         "groupmamba_queue_bytes 0\n", "groupmamba_inflight_requests 0\n",
         "groupmamba_model_ready{model=\"m\",version=\"3\"} 0\n",
@@ -76,7 +84,8 @@ TEST_F(MetricsTest, LatencyBucketsReachFromATenthOfAMillisecondToTenSeconds) {
 }
 
 TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
-  model_->RequestEnded(absl::StatusCode::kNotFound, milliseconds(1500));
+  model_->RequestEnded(Protocol::kGrpc, absl::StatusCode::kNotFound,
+                       milliseconds(1500));
   const std::string page = metrics_.Page();
   EXPECT_THAT(page,
               HasSubstr("groupmamba_requests_total{code=\"NOT_FOUND\","
@@ -86,10 +95,11 @@ TEST_F(MetricsTest, ARequestCountsUnderItsCodeWithItsDuration) {
 }
 
 TEST_F(MetricsTest, ACodeThatNobodyForesawCountsAsInternal) {
-  model_->RequestEnded(absl::StatusCode::kDataLoss, milliseconds(1));
+  model_->RequestEnded(Protocol::kV2, absl::StatusCode::kDataLoss,
+                       milliseconds(1));
   EXPECT_THAT(metrics_.Page(),
               HasSubstr("groupmamba_requests_total{code=\"INTERNAL\",model="
-                        "\"m\",protocol=\"grpc\",version=\"3\"} 1"));
+                        "\"m\",protocol=\"v2\",version=\"3\"} 1"));
 }
 
 TEST_F(MetricsTest, ABatchCountsItsPicturesItsSizeAndItsReason) {
@@ -103,8 +113,16 @@ TEST_F(MetricsTest, ABatchCountsItsPicturesItsSizeAndItsReason) {
                               "reason=\"drain\"} 1\n"));
 }
 
+TEST_F(MetricsTest, ARefusalCountsUnderItsReasonWithItsDuration) {
+  metrics_.Refused(Reason::kLate, milliseconds(3));
+  const std::string page = metrics_.Page();
+  EXPECT_THAT(page, HasSubstr("groupmamba_refused_total{reason=\"late\"} 1\n"));
+  EXPECT_THAT(page,
+              HasSubstr("groupmamba_refusal_duration_seconds_sum 0.003\n"));
+}
+
 TEST_F(MetricsTest, TheQueueIsShownAsItIs) {
-  const auto ticket = admission_.Enter(123);
+  const auto ticket = admission_.Enter({.bytes = 123});
   const std::string page = metrics_.Page();
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_depth 1\n"));
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_bytes 123\n"));

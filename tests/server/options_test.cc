@@ -47,7 +47,8 @@ TEST(OptionsTest, DefaultsAreTheDesigns) {
   EXPECT_EQ(settings->server.pipeline.decode.max_bytes, size_t{16} << 20);
   EXPECT_EQ(settings->server.pipeline.decode.max_pixels, 50'000'000);
   EXPECT_EQ(settings->server.batch.max_batch, 8);
-  EXPECT_EQ(settings->server.batch.max_delay, std::chrono::milliseconds(2));
+  EXPECT_EQ(settings->server.batch.max_delay, std::chrono::milliseconds(5));
+  EXPECT_EQ(settings->server.batch.slo, Duration(0));
   EXPECT_EQ(settings->engine.device, "auto");
   EXPECT_EQ(settings->engine.precision, "auto");
   EXPECT_GE(settings->server.pipeline.decode_threads, 1);
@@ -66,6 +67,7 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
                                        "--metrics=127.0.0.1:0",
                                        "--max-batch=16",
                                        "--max-delay-ms=0.5",
+                                       "--slo-ms=80",
                                        "--queue-capacity=7",
                                        "--queue-bytes=99",
                                        "--decode-threads=5",
@@ -88,6 +90,7 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
   EXPECT_EQ(server.metrics_listen, "127.0.0.1:0");
   EXPECT_EQ(server.batch.max_batch, 16);
   EXPECT_EQ(server.batch.max_delay, std::chrono::microseconds(500));
+  EXPECT_EQ(server.batch.slo, std::chrono::milliseconds(80));
   EXPECT_EQ(server.admission.max_waiting, 7);
   EXPECT_EQ(server.admission.max_bytes, 99);
   EXPECT_EQ(server.pipeline.decode_threads, 5);
@@ -149,6 +152,7 @@ TEST(OptionsTest, EveryWrongFlagIsNamed) {
       {"--max-batch", "257"},
       {"--max-batch", "many"},
       {"--max-delay-ms", "-1"},
+      {"--slo-ms", "-1"},
       {"--queue-capacity", "0"},
       {"--queue-bytes", "0"},
       {"--decode-threads", "0"},

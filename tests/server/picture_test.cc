@@ -64,6 +64,23 @@ TEST(PreparePictureTest, PixelsOfTheModelsSizeArriveAsTheyAre) {
   EXPECT_EQ(out, pixels);
 }
 
+// Its border would be lost if it were resized to `resize` and cropped again.
+TEST(PreparePictureTest, AModelsOwnInputIsNeitherResizedNorCropped) {
+  std::vector<uint8_t> pixels(3 * 8 * 8);
+  for (size_t i = 0; i < pixels.size(); ++i) pixels[i] = 7 * i % 256;
+  const Picture picture = {.kind = Picture::Kind::kModelInput,
+                           .bytes = pixels,
+                           .width = 8,
+                           .height = 8};
+  const TransformSpec spec{.resize = 10, .crop_height = 8, .crop_width = 8};
+  std::vector<uint8_t> out(pixels.size());
+  ASSERT_TRUE(PreparePicture(picture, {}, spec, absl::MakeSpan(out)).ok());
+  EXPECT_EQ(out, pixels);
+  out.pop_back();
+  EXPECT_EQ(PreparePicture(picture, {}, spec, absl::MakeSpan(out)),
+            Error(Reason::kBadShape));
+}
+
 TEST(PreparePictureTest, AFileThatIsNoPictureIsInvalid) {
   const std::vector<uint8_t> text = {'h', 'e', 'l', 'l', 'o'};
   std::vector<uint8_t> out(3 * 8 * 8);

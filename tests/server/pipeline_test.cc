@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/fake_engine.h"
+#include "tests/testing/fake_models.h"
 #include "tests/testing/puppet_engine.h"
 #include "tests/testing/simulated_clock.h"
 
@@ -26,14 +26,17 @@ using ::testing::HasSubstr;
 
 constexpr int kSide = 32;  // of FakeModel's input
 
-// A pipeline with one model, "fake", on a puppet's strings.
+// A pipeline with one model, "fake", on a puppet's strings. It does not wait
+// for company, since the clock stands still.
 class PipelineTest : public ::testing::Test {
  protected:
   void SetUp() override {
+    puppet_.Take(&clock_, batch_time_);
     ASSERT_TRUE(
         model()
             .Load([this](const ModelFolder&) { return puppet_.MakeEngine(); })
             .ok());
+    puppet_.Take(&clock_, Duration(0));
     puppet_.Watch();
   }
 
@@ -87,15 +90,7 @@ class PipelineTest : public ::testing::Test {
                         "\",protocol=\"grpc\",version=\"", version, "\"} ");
   }
 
-  static std::vector<std::unique_ptr<ServedModel>> OneModel(Metrics* metrics,
-                                                            Clock* clock) {
-    std::vector<std::unique_ptr<ServedModel>> models;
-    models.push_back(std::make_unique<ServedModel>(
-        FakeModel(), ServedModelOptions{.max_waiting = 4},
-        metrics->AddModel("fake", 1), clock));
-    return models;
-  }
-
+  Duration batch_time_ = {};  // while warming up
   SimulatedClock clock_;
   Puppet puppet_{10};
   std::map<uint8_t, std::vector<uint8_t>> pixels_;
@@ -107,7 +102,10 @@ class PipelineTest : public ::testing::Test {
 
   Admission admission_{{.max_waiting = 4, .max_bytes = 1 << 20}};
   Metrics metrics_{&admission_};
-  ModelRepository models_{OneModel(&metrics_, &clock_), ""};
+  ModelRepository models_{
+      OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 4},
+                   &metrics_, &clock_),
+      ""};
   Pipeline pipeline_{
       {.decode_threads = 2}, &models_, &admission_, &metrics_, &clock_};
 };
@@ -184,8 +182,8 @@ TEST_F(PipelineTest, ABadPictureIsInvalidAndGivesItsPlaceBack) {
 TEST_F(PipelineTest, AFullQueueRefusesAtOnceAndCountsWhy) {
   OccupyTheModel();
   for (int id = 1; id <= 4; ++id) Submit(id, {.picture = Plain(id)});
-  EXPECT_EQ(Classify({.picture = Plain(9)}).status(),
-            Error(Reason::kQueueFull));
+  EXPECT_EQ(Classify({.picture = Plain(9)}).status().message(),
+            Error(Reason::kQueueFull).message());
   EXPECT_THAT(metrics_.Page(),
               HasSubstr("groupmamba_refused_total{reason=\"queue_full\"} 1"));
   puppet_.ReleaseAll();
@@ -196,8 +194,9 @@ TEST_F(PipelineTest, TooManyBytesAreRefused) {
   const std::vector<uint8_t> large((1 << 20) + 1);
   EXPECT_EQ(
       Classify({.picture = {.kind = Picture::Kind::kFile, .bytes = large}})
-          .status(),
-      Error(Reason::kBytesFull));
+          .status()
+          .message(),
+      Error(Reason::kBytesFull).message());
 }
 
 TEST_F(PipelineTest, WithoutADeadlineTheServersOwnHolds) {
@@ -205,8 +204,9 @@ TEST_F(PipelineTest, WithoutADeadlineTheServersOwnHolds) {
   Submit(1, {.picture = Plain(1)});
   while (model().batcher().waiting() == 0) std::this_thread::yield();
   clock_.Advance(seconds(10));
-  puppet_.ReleaseAll();
+  // At once, although the model is still busy.
   EXPECT_EQ(AwaitStatus(1), Error(Reason::kExpired));
+  puppet_.ReleaseAll();
 }
 
 TEST_F(PipelineTest, ALongerDeadlineThanTheServersIsCut) {
@@ -269,9 +269,10 @@ TEST_F(PipelineTest, APictureThatTheModelCannotBearFailsAlone) {
 }
 
 TEST_F(PipelineTest, AModelThatIsNotLoadedIsUnavailable) {
-  std::vector<std::unique_ptr<ServedModel>> models =
-      OneModel(&metrics_, &clock_);
-  const ModelRepository repository(std::move(models), "");
+  const ModelRepository repository(
+      OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 4},
+                   &metrics_, &clock_),
+      "");
   Pipeline pipeline({}, &repository, &admission_, &metrics_, &clock_);
   absl::Status status;
   pipeline.Submit({.picture = Plain(1)}, [&](absl::StatusOr<Answer> answer) {
@@ -280,6 +281,48 @@ TEST_F(PipelineTest, AModelThatIsNotLoadedIsUnavailable) {
   EXPECT_EQ(status, Error(Reason::kLoading));
   EXPECT_THAT(metrics_.Page(),
               HasSubstr("groupmamba_refused_total{reason=\"loading\"} 1"));
+}
+
+// A batch of whatever size takes 100 ms, as far as the server knows.
+class SlowPipelineTest : public PipelineTest {
+ protected:
+  SlowPipelineTest() { batch_time_ = milliseconds(100); }
+};
+
+TEST_F(SlowPipelineTest, WhatWouldBeLateIsRefusedAtOnceAndToldHowLate) {
+  OccupyTheModel();
+  // 100 ms until the model is free, 100 for its own batch, 10 % of caution.
+  const absl::Status status =
+      Classify(
+          {.picture = Plain(1), .deadline = clock_.Now() + milliseconds(150)})
+          .status();
+  EXPECT_EQ(status.message(), Error(Reason::kLate).message());
+  EXPECT_NEAR(ToMilliseconds(PauseOf(status)), 70, 1);
+  EXPECT_THAT(metrics_.Page(),
+              HasSubstr("groupmamba_refused_total{reason=\"late\"} 1"));
+  Submit(1,
+         {.picture = Plain(1), .deadline = clock_.Now() + milliseconds(250)});
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(Await(1).ok());
+}
+
+TEST_F(SlowPipelineTest, AnIdleServerTriesEvenWhatItExpectsToBeLate) {
+  EXPECT_TRUE(Classify({.picture = Plain(1),
+                        .deadline = clock_.Now() + milliseconds(50)})
+                  .ok());
+}
+
+TEST_F(SlowPipelineTest, HigherPriorityIsPromisedToBeEarlier) {
+  OccupyTheModel();
+  for (int id = 1; id <= 3; ++id) {
+    Submit(id, {.picture = Plain(id), .priority = Priority::kLow});
+  }
+  TimePoint deadline = clock_.Now() + milliseconds(230);
+  Submit(
+      4,
+      {.picture = Plain(4), .priority = Priority::kHigh, .deadline = deadline});
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(Await(4).ok());
 }
 
 // Many clients, some of whom go away: each gets exactly one answer, and nothing

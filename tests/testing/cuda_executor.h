@@ -3,16 +3,13 @@
 // would leave undefined:
 //
 // - shared memory is exactly as long as asked for and begins as NaN; reading
-// what
-//   nobody wrote, an access out of bounds or off its alignment, and a race (two
-//   threads at one word without a barrier between them, one of them writing)
-//   fail the launch;
+//   what nobody wrote, an access out of bounds or off its alignment, and a race
+//   (two threads at one word without a barrier between them, one of them
+//   writing) fail the launch;
 // - global memory is the registered buffers alone: bounds, alignment, inputs
-// are
-//   not written, each byte of an output at most once;
+//   are not written, each byte of an output at most once;
 // - barriers and shuffles that not all threads reach fail it; so does waiting
-// for
-//   a value that no earlier block published.
+//   for a value that no earlier block published.
 //
 // What it cannot show: the memory model between blocks that run at once, and
 // speed.
@@ -115,19 +112,29 @@ class CudaExecutor {
   CudaExecutor(const CudaExecutor&) = delete;
   CudaExecutor& operator=(const CudaExecutor&) = delete;
 
-  // Registers a buffer, which must outlive the launches. Returns its number.
+  // Registers a buffer, which must outlive the launches; null: none. Returns
+  // its number.
+  int Input(const void* data, size_t bytes) {
+    return Register(data, bytes, Use::kInput);
+  }
+  int Output(const void* data, size_t bytes) {
+    return Register(data, bytes, Use::kOutput);
+  }
+  int Scratch(const void* data, size_t bytes) {
+    return Register(data, bytes, Use::kScratch);
+  }
   template <class T>
   int Input(const std::vector<T>& buffer) {
-    return Register(buffer.data(), buffer.size() * sizeof(T), Use::kInput);
+    return Input(buffer.data(), buffer.size() * sizeof(T));
   }
   template <class T>
   int Output(const std::vector<T>& buffer) {
-    return Register(buffer.data(), buffer.size() * sizeof(T), Use::kOutput);
+    return Output(buffer.data(), buffer.size() * sizeof(T));
   }
   // For tickets and published words.
   template <class T>
   int Scratch(const std::vector<T>& buffer) {
-    return Register(buffer.data(), buffer.size() * sizeof(T), Use::kScratch);
+    return Scratch(buffer.data(), buffer.size() * sizeof(T));
   }
 
   // Runs `body` in every thread of every block; empty when all went well, else

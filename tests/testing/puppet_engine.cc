@@ -48,9 +48,20 @@ void Puppet::ReleaseAll() {
   changed_.NotifyAll();
 }
 
+void Puppet::Take(SimulatedClock* clock, Duration time) {
+  MutexLock lock(&mutex_);
+  clock_ = clock;
+  time_ = time;
+}
+
 void Puppet::Poison(uint8_t picture) {
   MutexLock lock(&mutex_);
   poison_.insert(picture);
+}
+
+void Puppet::LoseDevice() {
+  MutexLock lock(&mutex_);
+  lost_ = true;
 }
 
 void Puppet::Watch() {
@@ -84,8 +95,10 @@ absl::Status Puppet::Infer(absl::Span<const uint8_t* const> images,
     calls_.push_back(pictures);
     changed_.NotifyAll();
   }
+  if (time_ > Duration::zero()) clock_->Advance(time_);
   while (holding_ && released_ == 0) changed_.Wait(&mutex_);
   if (holding_) --released_;
+  if (lost_) return absl::UnavailableError("lost");
   for (uint8_t picture : pictures) {
     if (poison_.contains(picture)) return absl::InternalError("poison");
   }

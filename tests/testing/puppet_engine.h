@@ -12,6 +12,7 @@
 
 #include "base/mutex.h"
 #include "model/engine.h"
+#include "tests/testing/simulated_clock.h"
 
 namespace groupmamba {
 
@@ -34,8 +35,14 @@ class Puppet {
   // Lets all go that wait or come.
   void ReleaseAll();
 
+  // From now on a batch takes so long by that clock.
+  void Take(SimulatedClock* clock, Duration time);
+
   // Batches with this picture fail.
   void Poison(uint8_t picture);
+
+  // Its device is lost: every batch from now on is UNAVAILABLE.
+  void LoseDevice();
 
   // Blocks until the next call that began since Hold or Watch; returns its
   // pictures in their order.
@@ -56,8 +63,11 @@ class Puppet {
   const int classes_;
   mutable Mutex mutex_;
   CondVar changed_;
+  SimulatedClock* clock_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Duration time_ ABSL_GUARDED_BY(mutex_) = {};
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;
   bool holding_ ABSL_GUARDED_BY(mutex_) = false;
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;
   int released_ ABSL_GUARDED_BY(mutex_) = 0;
   std::set<uint8_t> poison_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::vector<uint8_t>> calls_ ABSL_GUARDED_BY(mutex_);

@@ -1,65 +1,34 @@
 // The CUDA build links and launches: on a GPU the SS2D core agrees with the
 // oracle there too; without one the launch says so.
 
-#include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
+#include "tests/kernels/cuda/device_copy.h"
 #include "tests/kernels/cuda/ss2d_core_case.h"
 
 namespace groupmamba::testing {
 namespace {
-
-bool HasGpu() {
-  int devices = 0;
-  return cudaGetDeviceCount(&devices) == cudaSuccess && devices > 0;
-}
-
-// A copy of host memory on the device; zeros without a source.
-class DeviceCopy {
- public:
-  DeviceCopy(const void* from, size_t bytes) {
-    EXPECT_EQ(cudaMalloc(&data_, bytes + 16), cudaSuccess);
-    EXPECT_EQ(cudaMemset(data_, 0, bytes + 16), cudaSuccess);
-    if (from != nullptr) {
-      EXPECT_EQ(cudaMemcpy(data_, from, bytes, cudaMemcpyHostToDevice),
-                cudaSuccess);
-    }
-  }
-  ~DeviceCopy() { cudaFree(data_); }
-  DeviceCopy(const DeviceCopy&) = delete;
-  DeviceCopy& operator=(const DeviceCopy&) = delete;
-  void* get() const { return data_; }
-
- private:
-  void* data_ = nullptr;
-};
 
 template <class T>
 void ExpectRightOnTheDevice(int height, int width, int group_width,
                             double tolerance) {
   const auto c = MakeSs2dCase<T>(2, height, width, group_width, 1);
   const std::vector<double> want = WantedOutput(c);
-  const DeviceCopy xz(c.xz.data(), c.xz.size() * sizeof(T));
-  const DeviceCopy parameters(c.parameters.data(), c.parameters.size() * 4);
+  const DeviceCopy xz(c.xz), parameters(c.parameters);
   for (int segments : {0, 1, 2, 5}) {
     const auto plan = cuda::PlanSs2d(c.shape, StorageOf<T>(), segments);
     if (plan.segments == 0) continue;  // too large for one block
     const DeviceCopy scratch(nullptr, cuda::Ss2dScratchBytes(c.shape, plan));
     Ss2dRun<T> run;
-    run.out.resize(c.xz.size() / 2);
-    const size_t bytes = run.out.size() * sizeof(T);
-    const DeviceCopy out(nullptr, bytes);
+    const DeviceCopy out(nullptr, c.xz.size() / 2 * sizeof(T));
     // Twice: the first launch leaves the scratch as it found it.
     for (int i = 0; i < 2; ++i) {
       ASSERT_EQ(cuda::LaunchSs2dCore(
                     c.shape, plan, StorageOf<T>(), kOutNormEpsilon, xz.get(),
-                    static_cast<const float*>(parameters.get()), scratch.get(),
-                    out.get(), nullptr),
+                    parameters.floats(), scratch.get(), out.get(), nullptr),
                 cuda::kLaunched);
     }
-    ASSERT_EQ(
-        cudaMemcpy(run.out.data(), out.get(), bytes, cudaMemcpyDeviceToHost),
-        cudaSuccess);
+    run.out = out.Read<T>(c.xz.size() / 2);
     EXPECT_LE(ErrorOf(run, want), tolerance) << group_width << " " << segments;
   }
 }

@@ -3,14 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
-#include <string>
 #include <vector>
 
 #include "kernels/cuda/elementwise_body.h"
-#include "tests/kernels/cuda/device_values.h"
+#include "tests/kernels/cuda/comparison.h"
 #include "tests/reference/ss2d_core_oracle.h"
-#include "tests/testing/cuda_executor.h"
 
 namespace groupmamba::testing {
 namespace {
@@ -20,63 +17,6 @@ using cuda::ChannelLayout;
 using cuda::Grid;
 
 constexpr float kEpsilon = 1e-5f;
-
-template <class T>
-constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 5e-3;
-
-template <class T>
-std::vector<T> StoredAll(const std::vector<float>& values) {
-  std::vector<T> stored;
-  for (float value : values) stored.push_back(Stored<T>(value));
-  return stored;
-}
-
-template <class T>
-std::vector<double> Doubles(const std::vector<T>& values) {
-  std::vector<double> doubles;
-  for (T value : values) doubles.push_back(ToFloat(value));
-  return doubles;
-}
-
-// Runs `body` over the inputs and the output in three orders and with the worst
-// units, and compares: the same bits in every order, `want` within tolerance,
-// every value written once.
-template <class Out>
-class Comparison {
- public:
-  Comparison(std::vector<Out>& out, double tolerance)
-      : out_(out), number_(executor_.Output(out)), tolerance_(tolerance) {}
-
-  template <class T>
-  Comparison& Reads(const std::vector<T>& input) {
-    executor_.Input(input);
-    return *this;
-  }
-
-  void Expect(Grid grid, int shared_bytes, const std::vector<double>& want,
-              const std::function<void(const ExecutorContext&)>& body) {
-    ASSERT_GT(grid.blocks, 0);
-    std::vector<Out> first;
-    for (const ExecutorOptions& options : {ExecutorOptions{},
-                                           {.order = Order::kReverse},
-                                           {.order = Order::kShuffled},
-                                           {.worst_units = true}}) {
-      ASSERT_EQ(executor_.Launch({grid.blocks, grid.threads, shared_bytes},
-                                 options, body),
-                "");
-      EXPECT_TRUE(executor_.WroteAllOf(number_));
-      EXPECT_LE(RelativeL2(Doubles(out_), want), tolerance_);
-      if (first.empty()) first = out_;
-      EXPECT_TRUE(options.worst_units || SameBits(out_, first));
-    }
-  }
-
- private:
-  CudaExecutor executor_;
-  std::vector<Out>& out_;
-  int number_;
-  double tolerance_;
-};
 
 template <class T>
 class ElementwiseTest : public ::testing::Test {};
@@ -152,33 +92,59 @@ constexpr ChannelLayout kLayouts[] = {
     {4, 8, 8},     {4, 16, 16}, {4, 87, 88},   {4, 106, 112},  {4, 112, 112},
     {4, 128, 128}, {1, 37, 40}, {1, 348, 352}, {1, 1024, 1024}};
 
+// Runs it with a shift and without, and checks the sums over parts too.
+template <class T>
+void ExpectLayerNorm(const ChannelLayout& layout, int batch, int tokens) {
+  const auto x =
+      StoredAll<T>(RandomRows(batch * tokens, layout, 3, 7, layout.width));
+  const auto shift = RandomRows(1, layout, -3, 3, 1);
+  const auto weight = RandomRows(1, layout, 0.5f, 1.5f, 2);
+  const auto bias = RandomRows(1, layout, -1, 1, 3);
+  const int row = layout.row(), parts = cuda::LayerNormParts(tokens);
+  for (bool shifted : {false, true}) {
+    std::vector<T> out(x.size());
+    std::vector<float> sums(size_t(batch) * parts * row);
+    std::vector<double> want = Doubles(x);
+    if (shifted) {
+      for (size_t i = 0; i < want.size(); ++i) want[i] += shift[i % row];
+    }
+    NormRows(layout, weight, bias, &want);
+    const cuda::LayerNormArguments arguments = {
+        batch,         tokens,      layout,
+        kEpsilon,      x.data(),    shifted ? shift.data() : nullptr,
+        weight.data(), bias.data(), out.data(),
+        sums.data()};
+    const Grid grid = cuda::PlanLayerNorm(arguments);
+    Comparison comparison(out, kTolerance<T>);
+    comparison.Reads(x).Reads(shift).Reads(weight).Reads(bias).Writes(sums);
+    comparison.Expect(grid, 0, want, [&](const ExecutorContext& ctx) {
+      if (row <= 512) {
+        cuda::LayerNormBody<T, 2>(ctx, arguments);
+      } else {
+        cuda::LayerNormBody<T, 4>(ctx, arguments);
+      }
+    });
+    std::vector<double> total(batch * row), wanted(batch * row);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      total[i / row / parts * row + i % row] += sums[i];
+    }
+    for (size_t i = 0; i < want.size(); ++i) {
+      wanted[i / row / tokens * row + i % row] += want[i];
+    }
+    EXPECT_LE(RelativeL2(total, wanted), 1e-5);
+  }
+}
+
 TYPED_TEST(ElementwiseTest, LayerNormCountsTrueChannels) {
   for (const ChannelLayout& layout : kLayouts) {
-    for (int rows : {1, 11}) {
-      const auto x =
-          StoredAll<TypeParam>(RandomRows(rows, layout, 3, 7, layout.width));
-      const auto weight = RandomRows(1, layout, 0.5f, 1.5f, 2);
-      const auto bias = RandomRows(1, layout, -1, 1, 3);
-      std::vector<TypeParam> out(x.size());
-      std::vector<double> want = Doubles(x);
-      NormRows(layout, weight, bias, &want);
-      const cuda::LayerNormArguments arguments = {
-          rows,          layout,      kEpsilon,  x.data(),
-          weight.data(), bias.data(), out.data()};
-      const Grid grid = cuda::PlanRows(rows, layout);
-      Comparison(out, kTolerance<TypeParam>)
-          .Reads(x)
-          .Reads(weight)
-          .Reads(bias)
-          .Expect(grid, 0, want, [&](const ExecutorContext& ctx) {
-            if (layout.row() <= 512) {
-              cuda::LayerNormBody<TypeParam, 2>(ctx, arguments, grid.blocks);
-            } else {
-              cuda::LayerNormBody<TypeParam, 4>(ctx, arguments, grid.blocks);
-            }
-          });
-    }
+    ExpectLayerNorm<TypeParam>(layout, 1, 1);
+    ExpectLayerNorm<TypeParam>(layout, 2, 11);
   }
+}
+
+TYPED_TEST(ElementwiseTest, LayerNormsPartsAreOfOnePicture) {
+  // Parts of two rows and one of the last picture's alone.
+  ExpectLayerNorm<TypeParam>({4, 8, 8}, 3, 129);
 }
 
 struct Parts {
@@ -204,12 +170,11 @@ TYPED_TEST(ElementwiseTest, GatedNormTakesPlanarGroupsAndLeavesThemSideBySide) {
           for (int c = 0; c < row; ++c) {
             const int g = c / padded;
             const size_t at = (n * kTokens + t) * size_t(row) + c;
-            want[at] =
-                double{ToFloat(
-                    y[((n * layout.groups + g) * kTokens + t) * size_t(padded) +
-                      c % padded])} *
-                (parts.x ? ToFloat(x[at]) : 1) *
-                (parts.scale ? scale[n * row + c] : 1);
+            want[at] = double{ToFloat(
+                           y[((g * kBatch + n) * kTokens + t) * size_t(padded) +
+                             c % padded])} *
+                       (parts.x ? ToFloat(x[at]) : 1) *
+                       (parts.scale ? scale[n * row + c] : 1);
           }
       if (parts.norm) NormRows(layout, weight, bias, &want);
       std::vector<TypeParam> out(x.size());
@@ -309,54 +274,6 @@ TEST(Gelu, IsWithinAFewUnitsOfTheTruth) {
             "");
 }
 
-// ---- tail
-
-TYPED_TEST(ElementwiseTest, MeanOverTokens) {
-  for (const Picture& p : {Picture{1, 1, 1, 8},
-                           {2, 7, 7, 448},
-                           {3, 1, 130, 24},
-                           {1, 23, 23, 64}}) {
-    const int tokens = p.height * p.width;
-    const auto x = StoredAll<TypeParam>(
-        RandomFloats(size_t(p.batch) * tokens * p.channels, -1, 3, tokens));
-    std::vector<double> want(p.batch * p.channels);
-    for (size_t i = 0; i < x.size(); ++i) {
-      const size_t image = i / (tokens * p.channels);
-      want[image * p.channels + i % p.channels] +=
-          double{ToFloat(x[i])} / tokens;
-    }
-    std::vector<float> out(want.size());
-    const cuda::TokenMeanArguments arguments = {p.batch, tokens, p.channels,
-                                                x.data(), out.data()};
-    Comparison(out, 1e-5).Reads(x).Expect(
-        cuda::PlanTokenMean(arguments, StorageOf<TypeParam>()),
-        cuda::TokenMeanSizes<TypeParam>::kSharedBytes, want,
-        [&](const ExecutorContext& ctx) {
-          cuda::TokenMeanBody<TypeParam>(ctx, arguments);
-        });
-  }
-}
-
-TYPED_TEST(ElementwiseTest, TheMeansBarrierIsNeeded) {
-  const auto x = StoredAll<TypeParam>(RandomFloats(64 * 16, -1, 1, 1));
-  std::vector<float> out(16);
-  const cuda::TokenMeanArguments arguments = {1, 64, 16, x.data(), out.data()};
-  const Grid grid = cuda::PlanTokenMean(arguments, StorageOf<TypeParam>());
-  for (Order order : {Order::kForward, Order::kReverse, Order::kShuffled}) {
-    CudaExecutor executor;
-    executor.Input(x);
-    executor.Output(out);
-    EXPECT_NE(executor.Launch(
-                  {grid.blocks, grid.threads,
-                   cuda::TokenMeanSizes<TypeParam>::kSharedBytes},
-                  {.order = order, .removed_barrier = cuda::kSummedByWarps},
-                  [&](const ExecutorContext& ctx) {
-                    cuda::TokenMeanBody<TypeParam>(ctx, arguments);
-                  }),
-              "");
-  }
-}
-
 // ---- plans
 
 TEST(ElementwisePlan, RefusesWhatTheKernelsAreNotMadeFor) {
@@ -367,7 +284,8 @@ TEST(ElementwisePlan, RefusesWhatTheKernelsAreNotMadeFor) {
   EXPECT_EQ(cuda::PlanNormalise({4}).blocks, 0);
   EXPECT_EQ(
       cuda::PlanDepthwise({1, 7, 7, 12}, cuda::Storage::kBf16).grid.blocks, 0);
-  EXPECT_EQ(cuda::PlanTokenMean({1, 0, 64}, cuda::Storage::kBf16).blocks, 0);
+  EXPECT_EQ(cuda::PlanLayerNorm({0, 1, {4, 16, 16}}).blocks, 0);
+  EXPECT_EQ(cuda::PlanLayerNorm({1, 1, {4, 17, 16}}).blocks, 0);
 }
 
 TEST(ElementwisePlan, CutsFinerWhereBlocksAreFew) {

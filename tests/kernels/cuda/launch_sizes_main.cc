@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "kernels/cuda/elementwise_body.h"
+#include "kernels/cuda/pooling_body.h"
 #include "kernels/cuda/ss2d_core.h"
 #include "kernels/cuda/ss2d_core_geometry.h"
 
@@ -59,6 +60,16 @@ void PrintElementwise() {
               TokenMeanSizes<T>::kSharedBytes);
 }
 
+void PrintAffinity() {
+  AffinityArguments arguments;
+  arguments.batch = arguments.parts = arguments.tokens = 1;
+  arguments.channels = 512;
+  arguments.hidden = 32;
+  const AffinityPlan plan = PlanAffinity(arguments);
+  std::printf("Affinity %d %d %d\n", kAffinityThreads, plan.grid.threads,
+              plan.shared_bytes);
+}
+
 }  // namespace
 }  // namespace groupmamba::cuda
 
@@ -68,4 +79,5 @@ int main() {
   groupmamba::cuda::PrintCores<float>();
   groupmamba::cuda::PrintElementwise<Bf16>();
   groupmamba::cuda::PrintElementwise<float>();
+  groupmamba::cuda::PrintAffinity();
 }

@@ -34,9 +34,11 @@ reference::Ss2dGroup RandomGroup(int width, int seed) {
 
 int Tokens(const Ss2dShape& shape) { return shape.height * shape.width; }
 
+}  // namespace
+
 template <class T>
-void RunBody(const ExecutorContext& ctx, int padded,
-             const cuda::Ss2dArguments& arguments) {
+void RunSs2dBody(const ExecutorContext& ctx, int padded,
+                 const cuda::Ss2dArguments& arguments) {
   switch (padded) {
     case 8:
       return cuda::Ss2dCoreBody<T, 8>(ctx, arguments);
@@ -58,8 +60,6 @@ void RunBody(const ExecutorContext& ctx, int padded,
       std::abort();
   }
 }
-
-}  // namespace
 
 template <class T>
 Ss2dCase<T> MakeSs2dCase(int batch, int height, int width, int group_width,
@@ -122,8 +122,9 @@ Ss2dRun<T> RunSs2dCore(const Ss2dCase<T>& c, int segments,
   run.failure = executor.Launch(
       {run.plan.blocks, run.plan.threads,
        shared_bytes != 0 ? shared_bytes : run.plan.shared_bytes},
-      options,
-      [&](const ExecutorContext& ctx) { RunBody<T>(ctx, padded, arguments); });
+      options, [&](const ExecutorContext& ctx) {
+        RunSs2dBody<T>(ctx, padded, arguments);
+      });
   if (!run.failure.empty()) return run;
   if (!executor.WroteAllOf(out)) run.failure = "some output was not written";
   if (std::any_of(scratch.begin(), scratch.end(),
@@ -151,7 +152,7 @@ std::vector<double> WantedOutput(const Ss2dCase<T>& c) {
         z.push_back(ToFloat(token[padded + i]));
       }
     }
-    const int group = sequence % cuda::kGroups;
+    const int group = sequence / c.shape.batch;
     const std::vector<double> y =
         reference::Ss2dCore(c.groups[group], c.shape.height, c.shape.width,
                             c.shape.directions[group], kOutNormEpsilon, x, z);
@@ -170,6 +171,10 @@ double ErrorOf(const Ss2dRun<T>& run, const std::vector<double>& want) {
   return RelativeL2(got, want);
 }
 
+template void RunSs2dBody<float>(const ExecutorContext&, int,
+                                 const cuda::Ss2dArguments&);
+template void RunSs2dBody<cuda::Bf16>(const ExecutorContext&, int,
+                                      const cuda::Ss2dArguments&);
 template Ss2dCase<float> MakeSs2dCase(int, int, int, int, int);
 template Ss2dCase<cuda::Bf16> MakeSs2dCase(int, int, int, int, int);
 template Ss2dRun<float> RunSs2dCore(const Ss2dCase<float>&, int,

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/ss2d_core.h"
+#include "kernels/cuda/ss2d_core_segment.h"
 #include "tests/kernels/cuda/device_values.h"
 #include "tests/reference/ss2d_core_oracle.h"
 #include "tests/testing/cuda_executor.h"
@@ -20,7 +20,7 @@ struct Ss2dCase {
   cuda::Ss2dShape shape;
   std::vector<reference::Ss2dGroup> groups;  // four
   std::vector<float> parameters;             // packed
-  std::vector<T> xz;                         // [batch][group][token][2 padded]
+  std::vector<T> xz;                         // [group][batch][token][2 padded]
 };
 
 // The released form's directions in their order, in a batch of `batch`
@@ -32,7 +32,7 @@ Ss2dCase<T> MakeSs2dCase(int batch, int height, int width, int group_width,
 template <class T>
 struct Ss2dRun {
   std::string failure;  // empty: it ran
-  std::vector<T> out;   // [batch][group][token][padded]
+  std::vector<T> out;   // [group][batch][token][padded]
   Traffic xz, parameters, written;
   cuda::Ss2dPlan plan;
 };
@@ -41,6 +41,11 @@ struct Ss2dRun {
 template <class T>
 Ss2dRun<T> RunSs2dCore(const Ss2dCase<T>& c, int segments,
                        const ExecutorOptions& options, int shared_bytes = 0);
+
+// The kernel's body for groups of `padded` channels.
+template <class T>
+void RunSs2dBody(const ExecutorContext& ctx, int padded,
+                 const cuda::Ss2dArguments& arguments);
 
 // What the oracle says, with zeros where padded: comparable with Ss2dRun::out.
 template <class T>

@@ -103,17 +103,23 @@ TEST(Ss2dCore, TheFirstStageInSegments) {
 TEST(Ss2dCore, ABatchIsItsImagesOneByOne) {
   const auto batch = MakeSs2dCase<cuda::Bf16>(3, 4, 5, 24, 7);
   const auto together = RunSs2dCore(batch, 2, {});
-  const size_t image = batch.xz.size() / 3;
+  // An image's part of a group, in the input.
+  const size_t part = batch.xz.size() / (3 * cuda::kGroups);
   for (int n = 0; n < 3; ++n) {
     auto alone = batch;
     alone.shape.batch = 1;
-    alone.xz.assign(batch.xz.begin() + n * image,
-                    batch.xz.begin() + (n + 1) * image);
+    alone.xz.clear();
+    std::vector<cuda::Bf16> want;
+    for (int g = 0; g < cuda::kGroups; ++g) {
+      const size_t at = (g * 3 + n) * part;
+      alone.xz.insert(alone.xz.end(), batch.xz.begin() + at,
+                      batch.xz.begin() + at + part);
+      want.insert(want.end(), together.out.begin() + at / 2,
+                  together.out.begin() + (at + part) / 2);
+    }
     const auto run = RunSs2dCore(alone, 1, {});
     ASSERT_EQ(run.failure, "");
-    EXPECT_TRUE(
-        SameBits(run.out, {together.out.begin() + n * image / 2,
-                           together.out.begin() + (n + 1) * image / 2}));
+    EXPECT_TRUE(SameBits(run.out, want));
   }
 }
 

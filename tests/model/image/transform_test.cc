@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -124,6 +125,23 @@ TEST(TransformImageTest, SameSizeIsACopy) {
   ASSERT_TRUE(
       TransformImage(picture, Spec(48, 48, 48), absl::MakeSpan(out)).ok());
   EXPECT_EQ(std::memcmp(out.data(), picture.data, out.size()), 0);
+}
+
+TEST(TransformImageTest, WhatKeepsItsSizeIsCroppedAsTheResamplingWould) {
+  for (const auto& [height, width] :
+       std::vector<std::pair<int, int>>{{20, 20}, {20, 33}, {41, 20}}) {
+    const cv::Mat picture = MakePicture(width, height, 3, 5);
+    const TransformSpec spec = Spec(20, 13, 18);
+    EXPECT_TRUE(KeepsItsSize(height, width, spec));
+    std::vector<uint8_t> copied(3 * 13 * 18);
+    std::vector<uint8_t> resampled(copied.size());
+    ASSERT_TRUE(TransformImage(picture, spec, absl::MakeSpan(copied)).ok());
+    ResampleWindow(picture, spec, *AvailableResampleKernels().front(),
+                   resampled.data());
+    EXPECT_EQ(copied, resampled) << height << " x " << width;
+  }
+  EXPECT_FALSE(KeepsItsSize(21, 21, Spec(20, 13, 18)));
+  EXPECT_FALSE(KeepsItsSize(19, 40, Spec(20, 13, 18)));
 }
 
 TEST(TransformImageTest, ReadsAPartOfALargerPicture) {

@@ -1,105 +1,17 @@
 #include "server/batching/batcher.h"
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
-#include "server/batching/slot_pool.h"
-#include "tests/testing/puppet_engine.h"
-#include "tests/testing/simulated_clock.h"
+#include "tests/server/batching/batcher_fixture.h"
 
 namespace groupmamba {
 namespace {
 
 using absl::StatusCode;
 using std::chrono::milliseconds;
-using Pictures = std::vector<uint8_t>;
-
-constexpr int kClasses = 3;
-constexpr size_t kPictureBytes = 4;
-
-// What became of one task.
-struct Outcome {
-  absl::Status status;
-  float logit = 0;
-  int batch_size = 0;
-  Task::Times times;
-};
-
-// A batcher on a puppet's strings and a clock that stands still.
-class BatcherTest : public ::testing::Test {
- protected:
-  void StartBatcher(BatchPolicy policy, int instances = 1) {
-    batcher_.emplace(BatcherOptions{.policy = policy,
-                                    .instances = instances,
-                                    .classes = kClasses,
-                                    .picture_bytes = kPictureBytes,
-                                    .on_batch =
-                                        [this](const BatchReport& report) {
-                                          MutexLock lock(&mutex_);
-                                          reports_.push_back(report);
-                                        }},
-                     &clock_);
-    ASSERT_TRUE(batcher_->Start([this] { return puppet_.MakeEngine(); }).ok());
-    puppet_.Watch();
-  }
-
-  // Said to come, not there yet.
-  std::unique_ptr<Task> Expect(uint8_t picture, QueueKey key = {}) {
-    key.sequence = ++sequence_;
-    auto task = std::make_unique<Task>(
-        key, Picture{},
-        [this, picture](const Task& ended, const absl::Status& status) {
-          MutexLock lock(&mutex_);
-          EXPECT_FALSE(outcomes_.contains(picture)) << "answered twice";
-          outcomes_[picture] = {status,
-                                ended.logits.empty() ? -1.f : ended.logits[0],
-                                ended.batch_size, ended.times};
-          changed_.NotifyAll();
-        });
-    task->slot = slots_.Acquire();
-    task->slot.bytes()[0] = picture;
-    batcher_->Expect();
-    return task;
-  }
-
-  // Comes; returns its key.
-  QueueKey Enqueue(uint8_t picture, const QueueKey& key = {}) {
-    std::unique_ptr<Task> task = Expect(picture, key);
-    const QueueKey full_key = task->key;
-    batcher_->Enqueue(std::move(task));
-    return full_key;
-  }
-
-  Outcome Await(uint8_t picture) {
-    MutexLock lock(&mutex_);
-    while (!outcomes_.contains(picture)) changed_.Wait(&mutex_);
-    return outcomes_[picture];
-  }
-
-  StatusCode AwaitCode(uint8_t picture) { return Await(picture).status.code(); }
-
-  std::vector<BatchReport> reports() {
-    MutexLock lock(&mutex_);
-    return reports_;
-  }
-
-  SimulatedClock clock_;
-  Puppet puppet_{kClasses};
-  SlotPool slots_{kPictureBytes, 100};
-  uint64_t sequence_ = 0;
-
-  Mutex mutex_;
-  CondVar changed_;
-  std::map<uint8_t, Outcome> outcomes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<BatchReport> reports_ ABSL_GUARDED_BY(mutex_);
-
-  std::optional<Batcher> batcher_;  // last: its threads use the rest
-};
 
 TEST_F(BatcherTest, ALonePictureLeavesAtOnceWithItsOwnLogits) {
   StartBatcher({});
@@ -109,37 +21,6 @@ TEST_F(BatcherTest, ALonePictureLeavesAtOnceWithItsOwnLogits) {
   EXPECT_EQ(outcome.logit, 7);
   EXPECT_EQ(outcome.batch_size, 1);
   EXPECT_EQ(outcome.times.launched, outcome.times.queued);
-}
-
-TEST_F(BatcherTest, WaitsForExpectedCompanyNoLongerThanMaxDelay) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(2)});
-  const TimePoint start = clock_.Now();
-  std::unique_ptr<Task> late = Expect(2);
-  Enqueue(1);
-  clock_.AwaitWaiter(start + milliseconds(2));
-  clock_.Advance(milliseconds(2));
-  EXPECT_EQ(Await(1).times.launched, start + milliseconds(2));
-  batcher_->Enqueue(std::move(late));
-  EXPECT_EQ(Await(2).batch_size, 1);
-}
-
-TEST_F(BatcherTest, CompanyThatComesInTimeSharesTheBatch) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(2)});
-  std::unique_ptr<Task> late = Expect(2);
-  Enqueue(1);
-  batcher_->Enqueue(std::move(late));
-  EXPECT_EQ(Await(1).batch_size, 2);
-  EXPECT_EQ(Await(2).batch_size, 2);
-  EXPECT_EQ(Await(2).logit, 2);
-}
-
-TEST_F(BatcherTest, CompanyThatIsCalledOffEndsTheWait) {
-  StartBatcher({});
-  std::unique_ptr<Task> broken = Expect(2);
-  Enqueue(1);
-  batcher_->Unexpect();
-  EXPECT_EQ(Await(1).batch_size, 1);
-  Task::Finish(std::move(broken), absl::InvalidArgumentError("corrupt"));
 }
 
 TEST_F(BatcherTest,
@@ -228,16 +109,34 @@ TEST_F(BatcherTest, WhoExpiresWhileTheInstanceIsBusyIsNotComputed) {
   EXPECT_TRUE(Await(3).status.ok());
 }
 
-TEST_F(BatcherTest, WhoExpiresWhileWaitingForCompanyIsAnsweredAtItsDeadline) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
-  std::unique_ptr<Task> never = Expect(2);
-  const TimePoint deadline = clock_.Now() + milliseconds(5);
-  Enqueue(1, {.deadline = deadline});
-  clock_.AwaitWaiter(deadline);
+TEST_F(BatcherTest, WhoExpiresWhileTheInstanceIsBusyIsAnsweredWhenAsked) {
+  StartBatcher({});
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  const TimePoint now = clock_.Now();
+  Enqueue(2, {.deadline = now + milliseconds(5)});
+  Enqueue(3, {.deadline = now + milliseconds(6)});
   clock_.Advance(milliseconds(5));
-  EXPECT_EQ(AwaitCode(1), StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(puppet_.calls_left(), 0);
-  batcher_->Unexpect();
+  EXPECT_EQ(batcher_->Expire(), now + milliseconds(6));
+  EXPECT_EQ(AwaitCode(2), StatusCode::kDeadlineExceeded);
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(Await(3).status.ok());
+}
+
+TEST_F(BatcherTest, WhoCannotBeInTimeIsGivenUpForTheOthersSake) {
+  StartBatcher({.max_batch = 2, .max_delay = Duration(0)}, 1,
+               milliseconds(100));
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  Enqueue(2, {.deadline = clock_.Now() + milliseconds(50)});
+  Enqueue(3);
+  puppet_.ReleaseAll();
+  EXPECT_EQ(AwaitCode(2), StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(puppet_.AwaitCall(), Pictures({3}));
+  EXPECT_TRUE(Await(3).status.ok());
 }
 
 TEST_F(BatcherTest, WhoIsExpiredOnComingIsNotQueued) {
@@ -276,23 +175,20 @@ TEST_F(BatcherTest, AModelThatAlwaysFailsCostsABoundedNumberOfCalls) {
   EXPECT_EQ(puppet_.calls_left(), 15);
 }
 
-TEST_F(BatcherTest, TheReceiptTellsQueueingFromWaitingForCompany) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
+TEST_F(BatcherTest, ALostDeviceIsToldAndItsBatchIsNotTriedInParts) {
+  StartBatcher({.max_batch = 4});
   puppet_.Hold();
   Enqueue(1);
   puppet_.AwaitCall();
-  std::unique_ptr<Task> never = Expect(9);
-  Enqueue(2);
-  const TimePoint queued = clock_.Now();
-  clock_.Advance(milliseconds(10));
-  puppet_.Release();
-  clock_.AwaitWaiter(queued + milliseconds(50));
-  clock_.Advance(milliseconds(40));
+  for (uint8_t picture : {2, 3, 4, 5}) Enqueue(picture);
+  puppet_.LoseDevice();
   puppet_.ReleaseAll();
-  const Task::Times times = Await(2).times;
-  EXPECT_EQ(times.launched - times.queued, milliseconds(50));
-  EXPECT_EQ(times.launched - times.free, milliseconds(40));
-  batcher_->Unexpect();
+  for (uint8_t picture : {1, 2, 3, 4, 5}) {
+    EXPECT_EQ(Await(picture).status, Error(Reason::kModelFailed));
+  }
+  batcher_.reset();
+  EXPECT_EQ(puppet_.calls_left(), 1);
+  EXPECT_EQ(times_lost_, 2);
 }
 
 TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
@@ -305,18 +201,6 @@ TEST_F(BatcherTest, TwoInstancesRunTwoBatchesAtATime) {
   puppet_.ReleaseAll();
   EXPECT_TRUE(Await(1).status.ok());
   EXPECT_TRUE(Await(2).status.ok());
-}
-
-TEST_F(BatcherTest, DrainingSendsWhatWaitsForCompany) {
-  StartBatcher({.max_batch = 8, .max_delay = milliseconds(50)});
-  std::unique_ptr<Task> never = Expect(2);
-  const TimePoint start = clock_.Now();
-  Enqueue(1);
-  clock_.AwaitWaiter(start + milliseconds(50));
-  batcher_->Drain();
-  EXPECT_EQ(Await(1).times.launched, start);
-  EXPECT_EQ(reports().at(0).reason, DispatchReason::kDrain);
-  batcher_->Unexpect();
 }
 
 TEST_F(BatcherTest, TheEndAnswersEveryoneWhoWaits) {
@@ -349,7 +233,7 @@ TEST_F(BatcherTest, AbortingSparesOnlyTheBatchThatRuns) {
 TEST_F(BatcherTest, ATaskThatIsDroppedIsStillAnswered) {
   StartBatcher({});
   Expect(1).reset();
-  batcher_->Unexpect();
+  batcher_->Unexpect(Priority::kNormal);
   EXPECT_EQ(AwaitCode(1), StatusCode::kInternal);
 }
 
@@ -368,11 +252,12 @@ TEST_F(BatcherTest, StartFailsWhenTheModelFailsOnTheWarmUp) {
             StatusCode::kInternal);
 }
 
-TEST_F(BatcherTest, WarmingUpRunsOnePictureAndAFullBatch) {
+TEST_F(BatcherTest, WarmingUpRunsTwoBatchesOfEachSizeUpToAFullOne) {
   puppet_.Watch();
   StartBatcher({.max_batch = 3});
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128}));
-  EXPECT_EQ(puppet_.AwaitCall(), Pictures({128, 128, 128}));
+  for (size_t size : {1, 1, 2, 2, 3, 3}) {
+    EXPECT_EQ(puppet_.AwaitCall(), Pictures(size, 128));
+  }
   EXPECT_EQ(batcher_->device(), "puppet");
 }
 

@@ -31,6 +31,23 @@ TEST(SlotPoolTest, ASlotReturnsWhenItIsDestroyedAndItsMemoryIsUsedAgain) {
   EXPECT_EQ(again.bytes().data(), memory);
 }
 
+TEST(SlotPoolTest, AllocatesAsItIsToldAndOnlyWhatItNeeds) {
+  static uint8_t memory[12];
+  static int freed = 0;
+  int allocated = 0;
+  {
+    SlotPool pool(12, 2, [&](size_t bytes) {
+      EXPECT_EQ(bytes, 12u);
+      ++allocated;
+      return PictureMemory(memory, [](uint8_t*) { ++freed; });
+    });
+    EXPECT_EQ(pool.Acquire().bytes().data(), memory);
+    EXPECT_EQ(pool.Acquire().bytes().data(), memory);
+    EXPECT_EQ(allocated, 1);
+  }
+  EXPECT_EQ(freed, 1);
+}
+
 TEST(SlotPoolTest, AMovedSlotReturnsOnce) {
   SlotPool pool(12, 2);
   {

@@ -1,0 +1,40 @@
+// How many servers a load needs.
+
+#ifndef GROUPMAMBA_CLIENT_PLAN_REPLICAS_H_
+#define GROUPMAMBA_CLIENT_PLAN_REPLICAS_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "client/plan/profile.h"
+#include "client/plan/simulate.h"
+
+namespace groupmamba::client {
+
+struct Objective {
+  Duration p99 = {};
+  double answered = 0.999;  // of all calls, at least
+};
+
+// "p99=50ms". Errors: INVALID_ARGUMENT.
+absl::StatusOr<Objective> ParseObjective(absl::string_view text);
+
+struct Replicas {
+  int count = 0;  // 0: no number of them holds the objective
+  SimulatedResult each;
+};
+
+bool Holds(const Objective& objective, const SimulatedResult& result);
+
+// The least number of servers that hold the objective when `load`, whose rate
+// is of all together, is spread evenly over them. At most 100,000 are tried.
+Replicas FindReplicas(const Profile& profile, const SimulatedLoad& load,
+                      const Objective& objective);
+
+// With that many.
+SimulatedResult SimulateReplicas(const Profile& profile, SimulatedLoad load,
+                                 int count);
+
+}  // namespace groupmamba::client
+
+#endif  // GROUPMAMBA_CLIENT_PLAN_REPLICAS_H_

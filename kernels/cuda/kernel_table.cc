@@ -1,0 +1,12 @@
+#include "kernels/cuda/kernel_table.h"
+
+namespace groupmamba::cuda {
+
+const KernelTable& CudaKernels() {
+  static constexpr KernelTable kTable = {
+      LaunchNormalise, LaunchLayerNorm,     LaunchAffinity, LaunchSs2dCore,
+      LaunchGatedNorm, LaunchDepthwiseGelu, LaunchTokenMean};
+  return kTable;
+}
+
+}  // namespace groupmamba::cuda

@@ -1,0 +1,77 @@
+#include "server/batch_metrics.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/gauges.h"
+
+namespace groupmamba {
+namespace {
+
+using Samples = std::vector<prometheus::ClientMetric>;
+
+prometheus::ClientMetric Sample(const std::string& model, double value) {
+  prometheus::ClientMetric sample;
+  sample.label = {{"model", model}};
+  sample.gauge.value = value;
+  return sample;
+}
+
+// One sample a model.
+std::function<Samples()> EachModel(
+    const ModelRepository* models,
+    std::function<Duration(const Batcher&)> value) {
+  return [models, value = std::move(value)] {
+    Samples samples;
+    for (const auto& model : models->models()) {
+      samples.push_back(
+          Sample(model->folder().name, ToSeconds(value(model->batcher()))));
+    }
+    return samples;
+  };
+}
+
+Samples BatchTimes(const ModelRepository* models) {
+  Samples samples;
+  for (const auto& model : models->models()) {
+    const Batcher& batcher = model->batcher();
+    const int max_batch = batcher.options().policy.max_batch;
+    for (int size = 1;; size = std::min(2 * size, max_batch)) {
+      samples.push_back(
+          Sample(model->folder().name, ToSeconds(batcher.BatchTime(size))));
+      samples.back().label.push_back({"size", absl::StrCat(size)});
+      if (size == max_batch) break;
+    }
+  }
+  return samples;
+}
+
+}  // namespace
+
+std::shared_ptr<prometheus::Collectable> MakeBatchMetrics(
+    const ModelRepository* models) {
+  return std::make_shared<Gauges>(
+      std::vector<Gauges::Gauge>{},
+      std::vector<Gauges::Labelled>{
+          {"groupmamba_batch_wait_seconds",
+           "How long a free instance waits for company, mean of the latest "
+           "batches.",
+           EachModel(models,
+                     [](const Batcher& b) { return b.wait_for_company(); })},
+          {"groupmamba_predicted_wait_seconds",
+           "How long a request of normal priority that came now would wait for "
+           "the model.",
+           EachModel(models,
+                     [](const Batcher& b) {
+                       return b.Predict(Priority::kNormal).start;
+                     })},
+          {"groupmamba_batch_time_seconds",
+           "How long a batch of a size keeps an instance busy, as learned.",
+           [models] { return BatchTimes(models); }}});
+}
+
+}  // namespace groupmamba

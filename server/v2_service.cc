@@ -1,0 +1,189 @@
+#include "server/v2_service.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/call_deadline.h"
+#include "server/client_id.h"
+#include "server/grpc_status.h"
+#include "server/item_stream.h"
+#include "server/status_map.h"
+
+namespace groupmamba {
+namespace {
+
+using inference::ModelInferRequest;
+using inference::ModelInferResponse;
+using inference::ModelStreamInferResponse;
+
+grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context,
+                                const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status, context));
+  return reactor;
+}
+
+v2::Caller CallerOf(const grpc::CallbackServerContext& context,
+                    const Clock& clock) {
+  return {DeadlineOf(context, clock), ClientIdOfPeer(context.peer())};
+}
+
+// One ModelInfer call. gRPC owns the messages and keeps them until Finish.
+class UnaryInfer final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryInfer(const v2::InferContext& infer,
+             grpc::CallbackServerContext* context,
+             const ModelInferRequest& request, ModelInferResponse* response) {
+    call_ = v2::InferCall::Start(infer, request,
+                                 CallerOf(*context, *infer.clock), response,
+                                 [this, context](const absl::Status& status) {
+                                   Finish(ToGrpcStatus(status, context));
+                                 });
+  }
+
+  // Neither before the handler has returned, so that call_ is set.
+  void OnCancel() override { call_->Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  std::shared_ptr<v2::InferCall> call_;
+};
+
+}  // namespace
+
+V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
+                     Metrics* metrics, HealthService* health,
+                     const v2::ServingLimits& limits, const Clock* clock)
+    : models_(models),
+      health_(health),
+      limits_(limits),
+      infer_({.pipeline = pipeline,
+              .models = models,
+              .metrics = metrics,
+              .statistics = &statistics_,
+              .clock = clock,
+              .max_batch = limits.max_batch}) {}
+
+grpc::ServerUnaryReactor* V2Service::ServerLive(
+    grpc::CallbackServerContext* context, const inference::ServerLiveRequest*,
+    inference::ServerLiveResponse* response) {
+  response->set_live(true);
+  return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* V2Service::ServerReady(
+    grpc::CallbackServerContext* context, const inference::ServerReadyRequest*,
+    inference::ServerReadyResponse* response) {
+  response->set_ready(health_->IsServing(""));
+  return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* V2Service::ModelReady(
+    grpc::CallbackServerContext* context,
+    const inference::ModelReadyRequest* request,
+    inference::ModelReadyResponse* response) {
+  const auto view = v2::FindView(*models_, request->name(), request->version());
+  if (view.ok()) {
+    response->set_ready(health_->IsServing(view->model->folder().name));
+  }
+  return Reply(context, view.status());
+}
+
+grpc::ServerUnaryReactor* V2Service::ServerMetadata(
+    grpc::CallbackServerContext* context,
+    const inference::ServerMetadataRequest*,
+    inference::ServerMetadataResponse* response) {
+  v2::Describe(GM_VERSION, response);
+  return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* V2Service::ModelMetadata(
+    grpc::CallbackServerContext* context,
+    const inference::ModelMetadataRequest* request,
+    inference::ModelMetadataResponse* response) {
+  const auto view = v2::FindView(*models_, request->name(), request->version());
+  if (view.ok()) v2::Describe(*view, response);
+  return Reply(context, view.status());
+}
+
+grpc::ServerUnaryReactor* V2Service::ModelConfig(
+    grpc::CallbackServerContext* context,
+    const inference::ModelConfigRequest* request,
+    inference::ModelConfigResponse* response) {
+  const auto view = v2::FindView(*models_, request->name(), request->version());
+  if (view.ok()) v2::Describe(*view, limits_, response->mutable_config());
+  return Reply(context, view.status());
+}
+
+grpc::ServerUnaryReactor* V2Service::ModelStatistics(
+    grpc::CallbackServerContext* context,
+    const inference::ModelStatisticsRequest* request,
+    inference::ModelStatisticsResponse* response) {
+  if (request->name().empty()) {
+    for (const v2::ModelView& view : v2::AllViews(*models_)) {
+      statistics_.Fill(view, response->add_model_stats());
+    }
+    return Reply(context, absl::OkStatus());
+  }
+  const auto view = v2::FindView(*models_, request->name(), request->version());
+  if (view.ok()) statistics_.Fill(*view, response->add_model_stats());
+  return Reply(context, view.status());
+}
+
+grpc::ServerUnaryReactor* V2Service::RepositoryIndex(
+    grpc::CallbackServerContext* context,
+    const inference::RepositoryIndexRequest* request,
+    inference::RepositoryIndexResponse* response) {
+  for (const v2::ModelView& view : v2::AllViews(*models_)) {
+    if (request->ready() && view.model->state() != ServedModel::State::kReady) {
+      continue;
+    }
+    v2::Describe(view, response->add_models());
+  }
+  return Reply(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* V2Service::ModelInfer(
+    grpc::CallbackServerContext* context, const ModelInferRequest* request,
+    ModelInferResponse* response) {
+  return new UnaryInfer(infer_, context, *request, response);
+}
+
+grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>*
+V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
+  using Stream = ItemStream<ModelInferRequest, ModelStreamInferResponse>;
+  const v2::Caller caller = CallerOf(*context, *infer_.clock);
+  return new Stream(
+      kStreamWindow, StreamOrder::kAsRead,
+      [this, caller](const ModelInferRequest& request,
+                     ModelStreamInferResponse* response,
+                     Stream::Answered answered) -> Stream::Cancel {
+        const auto call = v2::InferCall::Start(
+            infer_, request, caller, response->mutable_infer_response(),
+            [response,
+             answered = std::move(answered)](const absl::Status& status) {
+              response->set_error_message(
+                  std::string(ForClient(status).message()));
+              answered();
+            });
+        return [call] { call->Cancel(); };
+      });
+}
+
+grpc::ServerUnaryReactor* V2Service::RepositoryModelLoad(
+    grpc::CallbackServerContext* context,
+    const inference::RepositoryModelLoadRequest*,
+    inference::RepositoryModelLoadResponse*) {
+  return Reply(context, Error(Reason::kNoModelControl));
+}
+
+grpc::ServerUnaryReactor* V2Service::RepositoryModelUnload(
+    grpc::CallbackServerContext* context,
+    const inference::RepositoryModelUnloadRequest*,
+    inference::RepositoryModelUnloadResponse*) {
+  return Reply(context, Error(Reason::kNoModelControl));
+}
+
+}  // namespace groupmamba
