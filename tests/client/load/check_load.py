@@ -123,7 +123,7 @@ def search():
   rates = []
   with Server(10) as server:
     for seed in (100, 200, 300):
-      found = load(server.address, "--find-slo", "p99=50ms", "--duration", "10",
+      found = load(server.address, "--find-slo", "p99=50ms", "--duration", "5",
                    "--seed", str(seed))["search"]
       rates.append(found["rate_per_s"])
       print(f"  {found['rate_per_s']}/s ({found['low_per_s']} to "
