@@ -43,6 +43,12 @@ absl::StatusOr<std::string> ReadAll(const std::string& path,
   return text;
 }
 
+// The fraction of all calls.
+double Answered(const SimulatedResult& result) {
+  const auto answers = static_cast<double>(result.latency.count());
+  return answers / (answers + static_cast<double>(result.lost));
+}
+
 Json ResultJson(const PlanOptions& options, const Replicas& replicas,
                 bool holds) {
   const SimulatedResult& each = replicas.each;
@@ -52,9 +58,9 @@ Json ResultJson(const PlanOptions& options, const Replicas& replicas,
   json["holds"] = holds;
   json["answered_per_s"] =
       Rounded(each.answered_per_s * std::max(replicas.count, 1), 1);
-  json["answered"] = Rounded(each.answered, 5);
-  json["p50_ms"] = Rounded(ToMilliseconds(each.p50), 3);
-  json["p99_ms"] = Rounded(ToMilliseconds(each.p99), 3);
+  json["answered"] = Rounded(Answered(each), 5);
+  json["p50_ms"] = Rounded(ToMilliseconds(each.latency.Quantile(0.5)), 3);
+  json["p99_ms"] = Rounded(ToMilliseconds(each.latency.Quantile(0.99)), 3);
   json["batch_size"] = Rounded(each.batch_size, 2);
   json["busy"] = Rounded(each.busy, 4);
   return json;
@@ -71,9 +77,10 @@ std::string ResultText(const PlanOptions& options, const Replicas& replicas) {
                 replicas.count == 1 ? " server" : " servers", ", each with ",
                 Significant(options.rate / replicas.count), " calls/s\n");
   return absl::StrCat(
-      head, "  p50 ", FormatMilliseconds(ToMilliseconds(each.p50)), ", p99 ",
-      FormatMilliseconds(ToMilliseconds(each.p99)), "; ",
-      FormatPercent(each.answered), " answered in time\n  batches of ",
+      head, "  p50 ",
+      FormatMilliseconds(ToMilliseconds(each.latency.Quantile(0.5))), ", p99 ",
+      FormatMilliseconds(ToMilliseconds(each.latency.Quantile(0.99))), "; ",
+      FormatPercent(Answered(each)), " answered in time\n  batches of ",
       Significant(each.batch_size), " on average; the model is busy ",
       FormatPercent(each.busy), " of the time\n");
 }
@@ -124,10 +131,11 @@ Command AddPlan(CLI::App* parent) {
   app->add_option("--model", options->model,
                   "Which model of the metrics page; needed with several only")
       ->type_name("NAME");
-  app->add_option("--slo", options->slo,
-                  "What is wanted, such as p99=50ms, with 99.9 % of the calls "
-                  "answered")
-      ->type_name("p99=MSms")
+  app->add_option(
+         "--slo", options->slo,
+         "What is wanted: p99=50ms, or p99=50ms,p99.9=200ms,errors=0.1% "
+         "(as many by default)")
+      ->type_name("OBJECTIVE")
       ->required();
   app->add_option("--rate", options->rate,
                   "Calls a second, of all servers together, from independent "

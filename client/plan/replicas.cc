@@ -1,9 +1,5 @@
 #include "client/plan/replicas.h"
 
-#include "absl/status/status.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/strip.h"
-
 namespace groupmamba::client {
 namespace {
 
@@ -11,20 +7,9 @@ constexpr int kMostReplicas = 100'000;
 
 }  // namespace
 
-absl::StatusOr<Objective> ParseObjective(absl::string_view text) {
-  double ms = 0;
-  if (!absl::ConsumePrefix(&text, "p99=") ||
-      !absl::ConsumeSuffix(&text, "ms") || !absl::SimpleAtod(text, &ms) ||
-      !(ms > 0 && ms <= 3.6e6)) {
-    return absl::InvalidArgumentError(
-        "--slo takes p99= and a time in ms, such as p99=50ms");
-  }
-  return Objective{.p99 = std::chrono::duration_cast<Duration>(
-                       std::chrono::duration<double, std::milli>(ms))};
-}
-
 bool Holds(const Objective& objective, const SimulatedResult& result) {
-  return result.answered >= objective.answered && result.p99 <= objective.p99;
+  return Meets(objective, result.latency, result.lost,
+               result.lost + result.latency.count());
 }
 
 SimulatedResult SimulateReplicas(const Profile& profile, SimulatedLoad load,

@@ -3,21 +3,11 @@
 #ifndef GROUPMAMBA_CLIENT_PLAN_REPLICAS_H_
 #define GROUPMAMBA_CLIENT_PLAN_REPLICAS_H_
 
-#include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "base/clock.h"
+#include "client/load/objective.h"
 #include "client/plan/profile.h"
 #include "client/plan/simulate.h"
 
 namespace groupmamba::client {
-
-struct Objective {
-  Duration p99 = {};
-  double answered = 0.999;  // of all calls, at least
-};
-
-// "p99=50ms". Errors: INVALID_ARGUMENT.
-absl::StatusOr<Objective> ParseObjective(absl::string_view text);
 
 struct Replicas {
   int count = 0;  // 0: no number of them holds the objective

@@ -200,7 +200,7 @@ class Simulation {
     busy_ += now_ - instance.started;
     for (const TimePoint arrived : instance.batch) {
       const Duration took = now_ - arrived + profile_.transport;
-      if (took <= load_.deadline) latencies_.push_back(took);
+      if (took <= load_.deadline) latency_.Record(took);
     }
     forecast_.times().Observe(size, now_ - instance.started);
     forecast_.Finished(now_, i, size);
@@ -211,18 +211,10 @@ class Simulation {
 
   SimulatedResult Result(double seconds) {
     SimulatedResult result;
-    if (latencies_.empty() || seconds <= 0) return result;
-    const auto quantile = [this](double q) {
-      const auto at = latencies_.begin() +
-                      static_cast<int64_t>(q * (latencies_.size() - 1));
-      std::nth_element(latencies_.begin(), at, latencies_.end());
-      return *at;
-    };
-    result.p50 = quantile(0.5);
-    result.p99 = quantile(0.99);
-    const auto answers = static_cast<double>(latencies_.size());
-    result.answered_per_s = answers / seconds;
-    result.answered = answers / load_.calls;
+    result.lost = load_.calls - latency_.count();
+    if (latency_.count() == 0 || seconds <= 0) return result;
+    result.latency = latency_;
+    result.answered_per_s = static_cast<double>(latency_.count()) / seconds;
     result.batch_size = static_cast<double>(pictures_) / batches_;
     result.busy = ToSeconds(busy_) / seconds / profile_.instances;
     return result;
@@ -253,7 +245,7 @@ class Simulation {
   int64_t batches_ = 0;
   int64_t pictures_ = 0;
   Duration busy_ = {};
-  std::vector<Duration> latencies_;
+  Histogram latency_;
 };
 
 }  // namespace

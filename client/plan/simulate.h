@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "client/load/histogram.h"
 #include "client/plan/profile.h"
 
 namespace groupmamba::client {
@@ -20,9 +21,8 @@ struct SimulatedLoad {
 
 struct SimulatedResult {
   double answered_per_s = 0;
-  double answered = 0;  // fraction of all calls, in time
-  Duration p50 = {};    // of answers
-  Duration p99 = {};
+  Histogram latency;      // of what was answered in time
+  int64_t lost = 0;       // calls that were not
   double batch_size = 0;  // mean
   double busy = 0;        // fraction of the instances' time
 };

@@ -47,7 +47,7 @@ TEST(PlanCommandTest, AMissedObjectiveEndsWithThree) {
 TEST(PlanCommandTest, WrongUsageEndsWithTwoAndASentence) {
   const CommandResult slo = Plan({"--slo", "fast", "--rate", "10"});
   EXPECT_EQ(slo.code, kExitWrongUsage);
-  EXPECT_THAT(slo.err, HasSubstr("--slo takes p99="));
+  EXPECT_THAT(slo.err, HasSubstr("is no objective; give for example p99=50ms"));
   const CommandResult profile = Plan({"--slo", "p99=5ms", "--rate", "10"}, "?");
   EXPECT_EQ(profile.code, kExitWrongUsage);
   EXPECT_THAT(profile.err, HasSubstr("neither JSON nor a metrics page"));
