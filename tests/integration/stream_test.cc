@@ -196,7 +196,7 @@ TEST_F(StreamTest, ARefusedItemSaysWhenToTryAgain) {
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.id(), "refused");
   EXPECT_EQ(response.code(), StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(response.retry_after_ms(), 50u);
+  EXPECT_GT(response.retry_after_ms(), 0u);
   puppet_.ReleaseAll();
   stream->WritesDone();
   EXPECT_EQ(ReadAll(stream.get()).size(), 2u);

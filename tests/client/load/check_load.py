@@ -150,7 +150,7 @@ def killed_server():
 def full_servers():
   """With retries calls wait out what full servers push back."""
   with Server(20, "--queue-capacity", "16") as server:
-    report = load(server.address, "--retries", "--concurrency", "24",
+    report = load(server.address, "--retries", "--concurrency", "21",
                   "--duration", "3", "--deadline-ms", "10000")
     page = load(server.address, "--concurrency", "24", "--duration", "1")
   print(f"  with retries {report['failed']} of {report['planned']} failed, "
