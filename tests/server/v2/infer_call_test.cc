@@ -26,7 +26,6 @@ using inference::ModelInferResponse;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 // Calls on a pipeline whose one model, "fake", hangs on a puppet's strings.
 class InferCallTest : public ::testing::Test {
