@@ -21,6 +21,7 @@ done
 shift
 
 work=$(mktemp -d)
+: >"$work/log" # before the server, so that tail finds it
 "$bin/groupmamba-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 "$@" 2>"$work/log" &
 server=$!
 trap 'kill -TERM $server 2>/dev/null || true; rm -rf "$work"' EXIT

@@ -12,6 +12,7 @@ bin=$1 seconds=$2
 batch_ms=20 max_batch=8
 
 work=$(mktemp -d)
+: >"$work/log" # before the server, so that tail finds it
 "$bin/groupmamba-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 \
   --engine fake:$batch_ms --max-batch $max_batch 2>"$work/log" &
 server=$!
