@@ -178,6 +178,11 @@ void Flags::AddBatchFlags() {
             1e12, "Bytes of pictures in unanswered requests at most");
   AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
             1, 1024, "Threads that decode pictures");
+  AddNumber(group, "jpeg-oversampling",
+            &settings_->server.pipeline.jpeg_oversampling, 0, 16,
+            "Decode large JPEGs at a half, a quarter or an eighth, but no "
+            "smaller than so many times what they are resized to: faster, "
+            "pixels differ a little; 0: whole");
 }
 
 void Flags::AddLimitFlags() {

@@ -30,6 +30,7 @@ namespace groupmamba {
 struct PipelineOptions {
   DecodeLimits decode = {};
   int decode_threads = 1;
+  int jpeg_oversampling = 0;  // PreparePicture's
   Duration default_deadline = std::chrono::seconds(10);
   Duration max_deadline = std::chrono::seconds(60);
 };
