@@ -77,10 +77,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
+  const std::vector<grpc::Service*> open = {&server->classify_, &server->v2_,
+                                            &server->health_};
+  // An operator can try on the admin port what the public one answers.
   GM_ASSIGN_OR_RETURN(
       server->transport_,
-      Transport::Start(options.transport,
-                       {&server->classify_, &server->v2_, &server->health_}));
+      Transport::Start(
+          options.transport,
+          {.open = open, .admin = open, .health = {&server->health_}}));
   return server;
 }
 

@@ -70,6 +70,8 @@ class Server {
   void HastenDrain();
 
   int port() const { return transport_->port(); }
+  int admin_port() const { return transport_->admin_port(); }    // 0: none
+  int health_port() const { return transport_->health_port(); }  // 0: none
   int metrics_port() const { return metrics_page_->port(); }
   const Metrics& metrics() const { return metrics_; }
   Admission::Usage usage() const { return admission_.usage(); }
