@@ -9,7 +9,6 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/impl/server_builder_option.h"
 #include "grpcpp/resource_quota.h"
-#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 
 namespace groupmamba {
@@ -79,8 +78,10 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const Options& options, const std::vector<grpc::Service*>& services) {
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(),
-                           &port);
+  const std::shared_ptr<grpc::ServerCredentials> credentials =
+      options.credentials != nullptr ? options.credentials
+                                     : grpc::InsecureServerCredentials();
+  builder.AddListeningPort(options.address, credentials, &port);
   SetLimits(options.limits, &builder);
   if (!options.reflection) {
     builder.SetOption(std::make_unique<WithoutReflection>());
@@ -92,7 +93,8 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", options.address));
   }
-  return std::unique_ptr<Listener>(new Listener(std::move(server), port));
+  return std::unique_ptr<Listener>(
+      new Listener(credentials, std::move(server), port));
 }
 
 void Listener::Shutdown(Duration grace) {

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "grpcpp/impl/service_type.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
 namespace groupmamba {
@@ -55,6 +57,9 @@ class Listener {
     std::string address;  // HOST:PORT; port 0: the system chooses
     ConnectionLimits limits;
 
+    // What callers have to prove; null: nothing, in plain text.
+    std::shared_ptr<grpc::ServerCredentials> credentials = {};
+
     // Whether it describes its services to whoever asks (gRPC's server
     // reflection).
     bool reflection = false;
@@ -74,9 +79,13 @@ class Listener {
   void Shutdown(Duration grace);
 
  private:
-  Listener(std::unique_ptr<grpc::Server> server, int port)
-      : server_(std::move(server)), port_(port) {}
+  Listener(std::shared_ptr<grpc::ServerCredentials> credentials,
+           std::unique_ptr<grpc::Server> server, int port)
+      : credentials_(std::move(credentials)),
+        server_(std::move(server)),
+        port_(port) {}
 
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   const std::unique_ptr<grpc::Server> server_;
   const int port_;
 };

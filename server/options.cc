@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
 #include "base/cores.h"
+#include "base/status_macros.h"
 #include "server/flag.h"
 #include "server/transport_flags.h"
 
@@ -229,7 +230,7 @@ absl::Status Flags::Take() {
   ServerOptions& server = settings_->server;
   server.batch.max_delay = milliseconds(max_delay_ms_);
   server.batch.slo = milliseconds(slo_ms_);
-  transport_.Take();
+  GM_RETURN_IF_ERROR(transport_.Take());
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
   server.pipeline.default_deadline = milliseconds(default_deadline_ms_);

@@ -49,7 +49,8 @@ class Server {
  public:
   // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
   // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on.
+  // Errors: UNAVAILABLE, an address cannot be listened on; those of
+  // Transport::Create.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);

@@ -8,10 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "grpcpp/impl/service_type.h"
+#include "server/call_gate.h"
 #include "server/listener.h"
+#include "server/metrics.h"
+#include "server/secrets.h"
 
 namespace groupmamba {
 
@@ -26,6 +30,9 @@ struct TransportOptions {
   // none.
   std::string health;
 
+  // Of the public and the admin listener.
+  SecretsOptions secrets;
+
   ConnectionLimits limits;
 };
 
@@ -36,16 +43,22 @@ struct TransportServices {
   std::vector<grpc::Service*> health;
 };
 
+// Its life: Create, Listen, serving, Shutdown. Ports and Listen are for one
+// thread.
 class Transport {
  public:
+  // Reads certificates and tokens, and adds what it counts to `metrics`, which
+  // must outlive it, as must `clock`. Errors: those of Secrets::Load.
+  static absl::StatusOr<std::unique_ptr<Transport>> Create(
+      const TransportOptions& options, Metrics* metrics, Clock* clock);
+
   // Begins to listen and to serve. The services must outlive it; a service may
   // be in several lists.
   // Errors: UNAVAILABLE, an address cannot be listened on.
-  static absl::StatusOr<std::unique_ptr<Transport>> Start(
-      const TransportOptions& options, const TransportServices& services);
+  absl::Status Listen(const TransportServices& services);
 
   // The chosen ports; 0: there is no such listener.
-  int port() const { return open_->port(); }
+  int port() const { return open_ ? open_->port() : 0; }
   int admin_port() const { return admin_ ? admin_->port() : 0; }
   int health_port() const { return health_ ? health_->port() : 0; }
 
@@ -54,8 +67,13 @@ class Transport {
   void Shutdown(Duration grace);
 
  private:
-  Transport() = default;
+  Transport(const TransportOptions& options, std::shared_ptr<Secrets> secrets,
+            Metrics* metrics, const Clock* clock);
 
+  const TransportOptions options_;
+  const std::shared_ptr<const Secrets> secrets_;
+  CallGate open_gate_;
+  CallGate admin_gate_;
   std::unique_ptr<Listener> open_;
   std::unique_ptr<Listener> admin_;
   std::unique_ptr<Listener> health_;

@@ -39,6 +39,7 @@ std::string CheckAddress(const std::string& text) {
 
 void TransportFlags::AddTo(CLI::App* app) {
   AddListenFlags(app);
+  AddSecretFlags(app);
   AddConnectionFlags(app);
 }
 
@@ -58,6 +59,25 @@ void TransportFlags::AddListenFlags(CLI::App* app) {
           "probes that speak none; empty: only beside the other services")
       ->check(CheckAddressOrNone)
       ->type_name("ADDRESS");
+}
+
+void TransportFlags::AddSecretFlags(CLI::App* app) {
+  const std::string group = "Security (public and admin listener)";
+  SecretsOptions& secrets = options_->secrets;
+  const auto add = [&](const char* name, std::string* value, const char* help) {
+    AddFlag(app, group, name, value, help)->type_name("FILE");
+  };
+  add("tls-cert", &secrets.tls.certificate,
+      "The server's certificate and its intermediates, PEM; empty: plain text");
+  add("tls-key", &secrets.tls.key, "The certificate's key, PEM, no password");
+  add("tls-client-ca", &secrets.tls.client_authorities,
+      "Only clients with a certificate of these authorities, PEM, may connect; "
+      "empty: every client");
+  add("tokens", &secrets.tokens,
+      "Only calls with a token may be made; its lines are a token's SHA-256 "
+      "and scopes: classify, admin; empty: every call");
+  AddNumberFlag(app, group, "reload-s", &reload_s_, 0.1, 86400,
+                "How often these files are read again");
 }
 
 void TransportFlags::AddConnectionFlags(CLI::App* app) {
@@ -90,7 +110,17 @@ void TransportFlags::AddConnectionFlags(CLI::App* app) {
       "How long a new connection may take to begin to speak HTTP/2");
 }
 
-void TransportFlags::Take() {
+absl::Status TransportFlags::Take() {
+  const TlsOptions& tls = options_->secrets.tls;
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-cert and --tls-key: one is of no use without the other");
+  }
+  if (tls.certificate.empty() && !tls.client_authorities.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-client-ca: needs --tls-cert and --tls-key");
+  }
+  options_->secrets.reload_period = Seconds(reload_s_);
   ConnectionLimits& limits = options_->limits;
   limits.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT_MAX}));
@@ -102,6 +132,7 @@ void TransportFlags::Take() {
   limits.keepalive = Seconds(keepalive_s_);
   limits.keepalive_timeout = Seconds(keepalive_timeout_s_);
   limits.handshake_timeout = Seconds(handshake_timeout_s_);
+  return absl::OkStatus();
 }
 
 }  // namespace groupmamba

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "absl/status/status.h"
 #include "server/transport.h"
 
 namespace groupmamba {
@@ -18,13 +19,16 @@ class TransportFlags {
   void AddTo(CLI::App* app);
 
   // After the parsing: what the flags give in other units than `options`.
-  void Take();
+  // Errors: INVALID_ARGUMENT with a sentence that names the setting.
+  absl::Status Take();
 
  private:
   void AddListenFlags(CLI::App* app);
+  void AddSecretFlags(CLI::App* app);
   void AddConnectionFlags(CLI::App* app);
 
   TransportOptions* const options_;
+  double reload_s_ = 10;
   double max_message_mb_ = 32;
   double max_metadata_kb_ = 8;
   double buffer_mb_ = 512;
