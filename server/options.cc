@@ -9,6 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
 #include "base/cores.h"
+#include "base/status_macros.h"
+#include "server/flag.h"
+#include "server/transport_flags.h"
 
 namespace groupmamba {
 namespace {
@@ -16,19 +19,6 @@ namespace {
 constexpr double kMebi = 1 << 20;
 
 constexpr char kPrefix[] = "GROUPMAMBA_";
-
-// HOST:PORT, as far as it can be told without listening.
-std::string CheckAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  int port = -1;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
-    return absl::StrCat(text,
-                        " is not ADDRESS:PORT with a port from 0 to 65535");
-  }
-  return "";
-}
 
 std::string CheckDevice(const std::string& text) {
   int number = -1;
@@ -38,12 +28,6 @@ std::string CheckDevice(const std::string& text) {
     return "";
   }
   return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
-}
-
-// Without an exponent.
-std::string Plain(double number) {
-  const auto whole = static_cast<int64_t>(number);
-  return whole == number ? absl::StrCat(whole) : absl::StrCat(number);
 }
 
 LogLevel LogLevelOf(const std::string& name) {
@@ -66,16 +50,12 @@ class Flags {
   template <typename T>
   CLI::Option* Add(const std::string& group, const std::string& name, T* value,
                    const std::string& help) {
-    return app_.add_option("--" + name, *value, help)
-        ->group(group)
-        ->capture_default_str();
+    return AddFlag(&app_, group, name, value, help);
   }
   template <typename T>
   void AddNumber(const std::string& group, const std::string& name, T* value,
                  double low, double high, const std::string& help) {
-    Add(group, name, value,
-        absl::StrCat(help, "; ", Plain(low), " to ", Plain(high)))
-        ->check(CLI::Range(static_cast<T>(low), static_cast<T>(high)));
+    AddNumberFlag(&app_, group, name, value, low, high, help);
   }
 
   void AddModelFlags();
@@ -87,11 +67,11 @@ class Flags {
 
   Settings* const settings_;
   CLI::App app_;
+  TransportFlags transport_;
 
   std::string engine_ = "native";
   double max_delay_ms_ = 5;
   double slo_ms_ = 0;
-  double max_message_mb_ = 32;
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
@@ -107,9 +87,11 @@ Flags::Flags(Settings* settings)
           "Each setting is a flag (--max-batch 16), an environment variable "
           "(GROUPMAMBA_MAX_BATCH=16)\nor a line of the TOML file that --config "
           "names (max-batch = 16); the earlier wins.",
-          "groupmamba-server") {
+          "groupmamba-server"),
+      transport_(&settings->server.transport) {
   app_.formatter(std::make_shared<HelpFormatter>());
   AddModelFlags();
+  transport_.AddTo(&app_);
   AddListenFlags();
   AddBatchFlags();
   AddLimitFlags();
@@ -150,10 +132,6 @@ void Flags::AddModelFlags() {
 
 void Flags::AddListenFlags() {
   const std::string group = "Listening";
-  Add(group, "listen", &settings_->server.transport.listen,
-      "Where gRPC listens, HOST:PORT; port 0: any free one")
-      ->check(CheckAddress)
-      ->type_name("ADDRESS");
   Add(group, "metrics", &settings_->server.metrics_listen,
       "Where /metrics listens, HOST:PORT; port 0: any free one")
       ->check(CheckAddress)
@@ -187,8 +165,6 @@ void Flags::AddBatchFlags() {
 
 void Flags::AddLimitFlags() {
   const std::string group = "Limits";
-  AddNumber(group, "max-message-mb", &max_message_mb_, 0.001, 1024,
-            "Largest message, in MB of 2^20 bytes");
   AddNumber(group, "max-picture-mb", &max_picture_mb_, 0.001, 1024,
             "Largest encoded picture, in MB of 2^20 bytes");
   AddNumber(group, "max-pixels", &settings_->server.pipeline.decode.max_pixels,
@@ -259,8 +235,7 @@ absl::Status Flags::Take() {
   ServerOptions& server = settings_->server;
   server.batch.max_delay = milliseconds(max_delay_ms_);
   server.batch.slo = milliseconds(slo_ms_);
-  server.transport.max_message_bytes =
-      static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
+  GM_RETURN_IF_ERROR(transport_.Take());
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
   server.pipeline.default_deadline = milliseconds(default_deadline_ms_);

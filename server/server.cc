@@ -75,12 +75,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     Clock* clock) {
   std::unique_ptr<Server> server(new Server(options, std::move(models), clock));
   GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Create(options.transport, &server->metrics_, clock));
+  GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(
-      server->transport_,
-      Transport::Start(options.transport,
-                       {&server->classify_, &server->v2_, &server->health_}));
+  const std::vector<grpc::Service*> open = {&server->classify_, &server->v2_,
+                                            &server->health_};
+  // An operator can try on the admin port what the public one answers.
+  GM_RETURN_IF_ERROR(server->transport_->Listen(
+      {.open = open, .admin = open, .health = {&server->health_}}));
   return server;
 }
 

@@ -49,7 +49,8 @@ class Server {
  public:
   // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
   // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on.
+  // Errors: UNAVAILABLE, an address cannot be listened on; those of
+  // Transport::Create.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -70,6 +71,8 @@ class Server {
   void HastenDrain();
 
   int port() const { return transport_->port(); }
+  int admin_port() const { return transport_->admin_port(); }    // 0: none
+  int health_port() const { return transport_->health_port(); }  // 0: none
   int metrics_port() const { return metrics_page_->port(); }
   const Metrics& metrics() const { return metrics_; }
   Admission::Usage usage() const { return admission_.usage(); }
