@@ -231,15 +231,11 @@ absl::Status Flags::Parse(std::vector<std::string> arguments) {
 
 // What CLI11 cannot take over by itself.
 absl::Status Flags::Take() {
-  const auto milliseconds = [](double ms) {
-    return std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, std::milli>(ms));
-  };
   double fake_ms = 0;
   if (absl::StartsWith(engine_, "fake:") &&
       absl::SimpleAtod(engine_.substr(5), &fake_ms) && fake_ms >= 0 &&
       fake_ms <= 60'000) {
-    settings_->fake_engine = milliseconds(fake_ms);
+    settings_->fake_engine = FromMilliseconds(fake_ms);
   } else if (engine_ == "torch") {
     settings_->engine.implementation = EngineImplementation::kTorch;
   } else if (engine_ != "native") {
@@ -252,18 +248,18 @@ absl::Status Flags::Take() {
         "--models is needed: the folder with <name>/<version>/config.json");
   }
   ServerOptions& server = settings_->server;
-  server.batch.max_delay = milliseconds(max_delay_ms_);
-  server.batch.slo = milliseconds(slo_ms_);
+  server.batch.max_delay = FromMilliseconds(max_delay_ms_);
+  server.batch.slo = FromMilliseconds(slo_ms_);
   server.transport.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
-  server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
-  server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  server.pipeline.default_deadline = FromMilliseconds(default_deadline_ms_);
+  server.pipeline.max_deadline = FromMilliseconds(max_deadline_ms_);
   if (settings_->engine.threads == 0) {
     settings_->engine.threads = std::max(1, UsableCores() / server.instances);
   }
-  settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
+  settings_->drain_timeout = FromSeconds(drain_timeout_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);

@@ -67,7 +67,7 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
            .max_waiting = options.admission.max_waiting,
            .default_deadline = options.pipeline.default_deadline},
           clock) {
-  metrics_.Add(MakeBatchMetrics(&models_));
+  metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
