@@ -95,7 +95,9 @@ class Flags {
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
-  double drain_timeout_s_ = 25;
+  double drain_linger_s_ = 0;
+  double drain_grace_s_ = 25;
+  double hang_s_ = 30;
   std::string log_format_ = "text";
   std::string log_level_ = "info";
 };
@@ -196,8 +198,16 @@ void Flags::AddLimitFlags() {
 
 void Flags::AddOtherFlags() {
   const std::string group = "Running";
-  AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
-            "After SIGTERM, how long to wait for answers to what was accepted");
+  AddNumber(group, "drain-linger-s", &drain_linger_s_, 0, 3600,
+            "After SIGTERM, how long to serve on as NOT_SERVING, so that load "
+            "balancers look elsewhere before anything is refused");
+  AddNumber(
+      group, "drain-grace-s", &drain_grace_s_, 0.1, 3600,
+      "After SIGTERM, when the process has ended at the latest, the "
+      "linger included; whoever is not answered by then gets UNAVAILABLE");
+  AddNumber(group, "hang-s", &hang_s_, 0, 3600,
+            "A batch that takes longer hangs: the server says NOT_SERVING, "
+            "drains and ends with code 1, to be replaced; 0: never");
   Add(group, "log-format", &log_format_,
       "Of diagnostics on standard error: text or json")
       ->check(CLI::IsMember({"text", "json"}));
@@ -259,7 +269,13 @@ absl::Status Flags::Take() {
   if (settings_->engine.threads == 0) {
     settings_->engine.threads = std::max(1, UsableCores() / server.instances);
   }
-  settings_->drain_timeout = FromSeconds(drain_timeout_s_);
+  if (drain_linger_s_ >= drain_grace_s_) {
+    return absl::InvalidArgumentError(
+        "--drain-linger-s: it is part of --drain-grace-s and must be shorter");
+  }
+  settings_->drain = {.linger = FromSeconds(drain_linger_s_),
+                      .grace = FromSeconds(drain_grace_s_)};
+  server.hang_after = FromSeconds(hang_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);
