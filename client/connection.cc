@@ -171,8 +171,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
       options,
       grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
                                 ChannelArguments(options))));
-  const auto timeout = std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(options.connect_timeout_s));
+  const Duration timeout = FromSeconds(options.connect_timeout_s);
   if (!Connect(connection->channel_.get(), timeout)) {
     return absl::UnavailableError(connection->UnreachableMessage());
   }
@@ -215,6 +214,13 @@ void Connection::StartCall(
                         call->context.reset();  // as in StartClassify
                         done(status, call->response);
                       });
+}
+
+void Connection::StartStream(
+    const std::string& method, grpc::ClientContext* context,
+    grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor) {
+  generic_->PrepareBidiStreamingCall(context, method, grpc::StubOptions(),
+                                     reactor);
 }
 
 absl::StatusOr<v1::ListModelsResponse> Connection::ListModels(

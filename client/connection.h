@@ -7,6 +7,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
 
 #include <functional>
 #include <memory>
@@ -80,6 +81,12 @@ class Connection {
       Duration deadline,
       std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
           done);
+
+  // Prepares a bidirectional stream of any method; the reactor starts it.
+  // Neither it nor the context may go before the stream is done.
+  void StartStream(
+      const std::string& method, grpc::ClientContext* context,
+      grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor);
 
   // Blocking calls, bounded by `deadline`.
   absl::StatusOr<v1::ListModelsResponse> ListModels(Duration deadline);
