@@ -86,6 +86,10 @@ void TransportFlags::AddConnectionFlags(CLI::App* app) {
                        const char* help) {
     AddNumberFlag(app, group, name, value, low, high, help);
   };
+  add("max-connections", &options_->max_connections, 0, 60'000,
+      "Connections at a time on the public listener; a further one is closed; "
+      "0: three quarters of the files that the process may open, at most "
+      "10000");
   add("max-message-mb", &max_message_mb_, 0.001, 1024,
       "Largest message, in MB of 2^20 bytes");
   add("max-metadata-kb", &max_metadata_kb_, 1, 1024,
@@ -95,6 +99,14 @@ void TransportFlags::AddConnectionFlags(CLI::App* app) {
   add("buffer-mb", &buffer_mb_, 1, 1e6,
       "What gRPC may buffer for all connections of a listener, in MB of 2^20 "
       "bytes; near it, it reads more slowly");
+  add("upload-mb", &upload_mb_, 1, 1e6,
+      "What all messages that are not complete may hold, in MB of 2^20 bytes; "
+      "beyond it, the connection that holds most is ended");
+  add("receive-timeout-s", &receive_timeout_s_, 0.1, 86400,
+      "How long a message may take to arrive; then its connection is ended");
+  AddFlag(app, group, "frame-guard", &options_->frame_guard,
+          "End connections that flood the server with frames: cancelled calls, "
+          "pings, settings, headers without end");
   add("connection-age-s", &age_s_, 0, 1e6,
       "How old a connection may become before its client is asked to open "
       "another, so that clients find new servers; 0: any age");
@@ -126,6 +138,8 @@ absl::Status TransportFlags::Take() {
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT_MAX}));
   limits.max_metadata_bytes = static_cast<int>(max_metadata_kb_ * 1024);
   limits.buffer_bytes = static_cast<size_t>(buffer_mb_ * kMebi);
+  options_->upload_bytes = static_cast<int64_t>(upload_mb_ * kMebi);
+  options_->receive_timeout = Seconds(receive_timeout_s_);
   limits.max_age = Seconds(age_s_);
   limits.age_grace = Seconds(grace_s_);
   limits.max_idle = Seconds(idle_s_);
