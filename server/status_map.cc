@@ -66,6 +66,13 @@ constexpr Row kTable[] = {
      "the server is shutting down; try another"},
     {Reason::kNoModelControl, "no_model_control", StatusCode::kUnavailable,
      "models are not loaded or unloaded through this port"},
+    {Reason::kNoToken, "no_token", StatusCode::kUnauthenticated,
+     "this server asks for a token, in the header 'authorization: Bearer "
+     "TOKEN'"},
+    {Reason::kWrongToken, "wrong_token", StatusCode::kUnauthenticated,
+     "the server does not know this token"},
+    {Reason::kNotAllowed, "not_allowed", StatusCode::kPermissionDenied,
+     "this token does not allow that call"},
     {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
      "the model failed on this picture"},
     {Reason::kBadOutput, "bad_output", StatusCode::kInternal,
@@ -121,6 +128,8 @@ absl::Status ForClient(const absl::Status& status) {
     case StatusCode::kResourceExhausted:
     case StatusCode::kDeadlineExceeded:
     case StatusCode::kCancelled:
+    case StatusCode::kUnauthenticated:
+    case StatusCode::kPermissionDenied:
     case StatusCode::kUnavailable:
       return status;
     default:
