@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "model/engine.h"
 #include "server/fake_engine.h"
-#include "server/model_repository.h"
+#include "server/model_folders.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -107,11 +107,13 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
   LogAddresses("serving", settings, **server);
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
+  signals->OnHangup([&] { (*server)->ReloadModels(); });
   signals->AwaitFirst();
   // Nothing is to be had of lingering with a device that is lost.
   if (lost) settings.drain.linger = {};
   const bool drained = (*server)->Drain(settings.drain);
   signals->OnFurther(nullptr);
+  signals->OnHangup(nullptr);
   if (!drained) EndWithout("some requests were not answered in time");
   Log(LogLevel::kInfo, "drained");
   return lost ? 1 : 0;

@@ -6,6 +6,7 @@
 
 #include "proto/inference/grpc_service.grpc.pb.h"
 #include "server/health.h"
+#include "server/model_control.h"
 #include "server/v2/describe.h"
 #include "server/v2/infer_call.h"
 #include "server/v2/statistics.h"
@@ -16,8 +17,10 @@ namespace groupmamba {
 class V2Service final
     : public inference::GRPCInferenceService::CallbackService {
  public:
+  // `control`: loads and unloads models; null: callers of this service may not.
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
-            HealthService* health, const v2::ServingLimits& limits,
+            HealthService* health, v2::Statistics* statistics,
+            ModelControl* control, const v2::ServingLimits& limits,
             const Clock* clock);
 
   grpc::ServerUnaryReactor* ServerLive(
@@ -67,7 +70,7 @@ class V2Service final
                           inference::ModelStreamInferResponse>*
   ModelStreamInfer(grpc::CallbackServerContext* context) override;
 
-  // Refused: kNoModelControl.
+  // Answered when it is done. Without control: kNoModelControl.
   grpc::ServerUnaryReactor* RepositoryModelLoad(
       grpc::CallbackServerContext* context,
       const inference::RepositoryModelLoadRequest* request,
@@ -81,7 +84,8 @@ class V2Service final
   const ModelRepository* const models_;
   HealthService* const health_;
   const v2::ServingLimits limits_;
-  v2::Statistics statistics_;
+  v2::Statistics* const statistics_;
+  ModelControl* const control_;
   const v2::InferContext infer_;
 };
 
