@@ -1,13 +1,11 @@
 // How fast the CUDA engine is on the first GPU, and how near to the GPU's
-// limits.
-// `./dev bench-gpu` runs the device's tests and then this. No GPU has run it
-// yet.
+// limits. `./dev bench-gpu` runs the device's tests and then this. No GPU has
+// run it yet.
 //
 // 1. The roofs, measured: a copy in device memory, and a bf16 (or fp32) matrix
 //    product of 8192 cubed.
 // 2. Our kernels inside a forward of tiny at --batch: for each kernel and size
-// of
-//    picture its launches, time, bytes of inputs and outputs, and their rate
+//    of picture its launches, time, bytes of inputs and outputs, and their rate
 //    beside the copy's.
 // 3. The engine as the server calls it, by batch: pictures a second beside the
 //    product's roof (operations fixed at 9.30, 14.41, 28.13 G a picture) and

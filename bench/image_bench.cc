@@ -49,25 +49,28 @@ Bytes Encode(const cv::Mat& picture, int64_t format) {
   }
 }
 
-// Decode and transform, as for every request.
+// Decode and transform, as for every request. oversampling: of JPEGs, the
+// server's --jpeg-oversampling.
 void BM_Picture(benchmark::State& state) {
   const Bytes file =
       Encode(Photo(state.range(1), state.range(2)), state.range(0));
   DecodeLimits limits;
   limits.max_time = std::chrono::hours(1);
+  const auto sufficient_side = static_cast<int>(state.range(3) * kSpec.resize);
   std::vector<uint8_t> out(size_t{3} * 224 * 224);
   for (auto _ : state) {
     const cv::Mat rgb =
-        DecodeImage(file, limits, *ThreadCpuClock::Get()).value();
+        DecodeImage(file, limits, *ThreadCpuClock::Get(), sufficient_side)
+            .value();
     if (!TransformImage(rgb, kSpec, absl::MakeSpan(out)).ok()) std::abort();
   }
   SetPixelsPerSecond(state, state.range(1), state.range(2));
   state.counters["file_bytes"] = static_cast<double>(file.size());
 }
 BENCHMARK(BM_Picture)
-    ->ArgNames({"format", "width", "height"})
-    ->ArgsProduct({{kJpeg, kProgressiveJpeg, kPng, kWebp}, {500}, {375}})
-    ->ArgsProduct({{kJpeg}, {4000}, {3000}})
+    ->ArgNames({"format", "width", "height", "oversampling"})
+    ->ArgsProduct({{kJpeg, kProgressiveJpeg, kPng, kWebp}, {500}, {375}, {0}})
+    ->ArgsProduct({{kJpeg}, {4000}, {3000}, {0, 1, 2, 4}})
     ->Unit(benchmark::kMillisecond);
 
 void BM_Transform(benchmark::State& state, const ResampleKernels* kernels) {

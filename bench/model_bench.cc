@@ -10,8 +10,6 @@
 // The engines: "native", our kernels; "torch", the same network of LibTorch's
 // operators; "naive", the operators as the authors' code calls them.
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <functional>
@@ -32,6 +30,7 @@
 #include "bench/naive_engine.h"
 #include "bench/provenance.h"
 #include "model/engine.h"
+#include "model/torch_engine.h"
 #include "nlohmann/json.hpp"
 
 namespace groupmamba::bench {
@@ -212,20 +211,11 @@ absl::Status Run(const Options& options) {
   return absl::OkStatus();
 }
 
-// What the torch engine sets, for the naive one too: by default glibc maps
-// every large activation afresh.
-void KeepFreedMemory() {
-  constexpr int kBytes = 1 << 30;
-  mallopt(M_MMAP_THRESHOLD, kBytes);
-  mallopt(M_TRIM_THRESHOLD, kBytes);
-  mallopt(M_TOP_PAD, 1 << 27);
-}
-
 }  // namespace
 }  // namespace groupmamba::bench
 
 int main(int argc, char** argv) {
-  groupmamba::bench::KeepFreedMemory();
+  groupmamba::KeepFreedMemory();  // for the naive engine, too
   groupmamba::bench::Options options;
   CLI::App app(
       "Pictures a second of the engine, beside the machine's best matrix "

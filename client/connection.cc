@@ -175,8 +175,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
       new Connection(options, security.authorization,
                      grpc::CreateCustomChannel(target, security.credentials,
                                                ChannelArguments(options))));
-  const auto timeout = std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(options.connect_timeout_s));
+  const Duration timeout = FromSeconds(options.connect_timeout_s);
   if (!Connect(connection->channel_.get(), timeout)) {
     return absl::UnavailableError(connection->UnreachableMessage());
   }
@@ -186,6 +185,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
 void Connection::Prepare(grpc::ClientContext* context,
                          Duration deadline) const {
   context->set_deadline(In(deadline));
+  AddToken(context);
+}
+
+void Connection::AddToken(grpc::ClientContext* context) const {
   if (!authorization_.empty()) {
     context->AddMetadata("authorization", authorization_);
   }
@@ -227,6 +230,14 @@ void Connection::StartCall(
                         call->context.reset();  // as in StartClassify
                         done(status, call->response);
                       });
+}
+
+void Connection::StartStream(
+    const std::string& method, grpc::ClientContext* context,
+    grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor) {
+  AddToken(context);
+  generic_->PrepareBidiStreamingCall(context, method, grpc::StubOptions(),
+                                     reactor);
 }
 
 absl::StatusOr<v1::ListModelsResponse> Connection::ListModels(

@@ -8,6 +8,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
 
 #include <functional>
 #include <memory>
@@ -86,6 +87,12 @@ class Connection {
       std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
           done);
 
+  // Prepares a bidirectional stream of any method; the reactor starts it.
+  // Neither it nor the context may go before the stream is done.
+  void StartStream(
+      const std::string& method, grpc::ClientContext* context,
+      grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor);
+
   // Blocking calls, bounded by `deadline`.
   absl::StatusOr<v1::ListModelsResponse> ListModels(Duration deadline);
   absl::StatusOr<v1::GetModelResponse> GetModel(const std::string& model,
@@ -110,6 +117,8 @@ class Connection {
  private:
   Connection(const ConnectionOptions& options, std::string authorization,
              std::shared_ptr<grpc::Channel> channel);
+
+  void AddToken(grpc::ClientContext* context) const;
 
   const ConnectionOptions options_;
   const std::string authorization_;  // empty: none

@@ -26,18 +26,6 @@ namespace groupmamba {
 namespace {
 
 // Keeps what a batch frees inside the process for the next one. By default
-// glibc maps every large activation afresh and gives it back, which costs
-// hundreds of thousands of page faults a batch. Process-wide; glibc takes it at
-// any time.
-void KeepFreedMemory() {
-  constexpr int kBytes = 1 << 30;
-  mallopt(M_MMAP_THRESHOLD, kBytes);
-  mallopt(M_TRIM_THRESHOLD, kBytes);
-  // At least the 64 MiB of a thread's heap, which is otherwise unmapped when
-  // empty.
-  mallopt(M_TOP_PAD, 1 << 27);
-}
-
 class TorchEngine final : public Engine {
  public:
   TorchEngine(std::unique_ptr<Network> network, const ModelConfig& config,
@@ -114,6 +102,15 @@ class TorchEngine final : public Engine {
 };
 
 }  // namespace
+
+void KeepFreedMemory() {
+  constexpr int kBytes = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+  mallopt(M_TRIM_THRESHOLD, kBytes);
+  // At least the 64 MiB of a thread's heap, which is otherwise unmapped when
+  // empty.
+  mallopt(M_TOP_PAD, 1 << 27);
+}
 
 absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(
     const ModelFolder& model, int threads) {

@@ -108,8 +108,9 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
   signals->AwaitFirst();
-  const bool drained =
-      (*server)->Drain(RealClock::Get()->Now() + settings.drain_timeout);
+  // Nothing is to be had of lingering with a device that is lost.
+  if (lost) settings.drain.linger = {};
+  const bool drained = (*server)->Drain(settings.drain);
   signals->OnFurther(nullptr);
   if (!drained) EndWithout("some requests were not answered in time");
   Log(LogLevel::kInfo, "drained");

@@ -75,7 +75,9 @@ class Flags {
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
-  double drain_timeout_s_ = 25;
+  double drain_linger_s_ = 0;
+  double drain_grace_s_ = 25;
+  double hang_s_ = 30;
   std::string log_format_ = "text";
   std::string log_level_ = "info";
 };
@@ -156,6 +158,11 @@ void Flags::AddBatchFlags() {
             1e12, "Bytes of pictures in unanswered requests at most");
   AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
             1, 1024, "Threads that decode pictures");
+  AddNumber(group, "jpeg-oversampling",
+            &settings_->server.pipeline.jpeg_oversampling, 0, 16,
+            "Decode large JPEGs at a half, a quarter or an eighth, but no "
+            "smaller than so many times what they are resized to: faster, "
+            "pixels differ a little; 0: whole");
 }
 
 void Flags::AddLimitFlags() {
@@ -172,8 +179,16 @@ void Flags::AddLimitFlags() {
 
 void Flags::AddOtherFlags() {
   const std::string group = "Running";
-  AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
-            "After SIGTERM, how long to wait for answers to what was accepted");
+  AddNumber(group, "drain-linger-s", &drain_linger_s_, 0, 3600,
+            "After SIGTERM, how long to serve on as NOT_SERVING, so that load "
+            "balancers look elsewhere before anything is refused");
+  AddNumber(
+      group, "drain-grace-s", &drain_grace_s_, 0.1, 3600,
+      "After SIGTERM, when the process has ended at the latest, the "
+      "linger included; whoever is not answered by then gets UNAVAILABLE");
+  AddNumber(group, "hang-s", &hang_s_, 0, 3600,
+            "A batch that takes longer hangs: the server says NOT_SERVING, "
+            "drains and ends with code 1, to be replaced; 0: never");
   Add(group, "log-format", &log_format_,
       "Of diagnostics on standard error: text or json")
       ->check(CLI::IsMember({"text", "json"}));
@@ -207,15 +222,11 @@ absl::Status Flags::Parse(std::vector<std::string> arguments) {
 
 // What CLI11 cannot take over by itself.
 absl::Status Flags::Take() {
-  const auto milliseconds = [](double ms) {
-    return std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, std::milli>(ms));
-  };
   double fake_ms = 0;
   if (absl::StartsWith(engine_, "fake:") &&
       absl::SimpleAtod(engine_.substr(5), &fake_ms) && fake_ms >= 0 &&
       fake_ms <= 60'000) {
-    settings_->fake_engine = milliseconds(fake_ms);
+    settings_->fake_engine = FromMilliseconds(fake_ms);
   } else if (engine_ == "torch") {
     settings_->engine.implementation = EngineImplementation::kTorch;
   } else if (engine_ != "native") {
@@ -228,17 +239,23 @@ absl::Status Flags::Take() {
         "--models is needed: the folder with <name>/<version>/config.json");
   }
   ServerOptions& server = settings_->server;
-  server.batch.max_delay = milliseconds(max_delay_ms_);
-  server.batch.slo = milliseconds(slo_ms_);
+  server.batch.max_delay = FromMilliseconds(max_delay_ms_);
+  server.batch.slo = FromMilliseconds(slo_ms_);
   GM_RETURN_IF_ERROR(transport_.Take());
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
-  server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
-  server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  server.pipeline.default_deadline = FromMilliseconds(default_deadline_ms_);
+  server.pipeline.max_deadline = FromMilliseconds(max_deadline_ms_);
   if (settings_->engine.threads == 0) {
     settings_->engine.threads = std::max(1, UsableCores() / server.instances);
   }
-  settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
+  if (drain_linger_s_ >= drain_grace_s_) {
+    return absl::InvalidArgumentError(
+        "--drain-linger-s: it is part of --drain-grace-s and must be shorter");
+  }
+  settings_->drain = {.linger = FromSeconds(drain_linger_s_),
+                      .grace = FromSeconds(drain_grace_s_)};
+  server.hang_after = FromSeconds(hang_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);

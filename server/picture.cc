@@ -14,9 +14,11 @@ namespace groupmamba {
 namespace {
 
 absl::StatusOr<cv::Mat> Pixels(const Picture& picture,
-                               const DecodeLimits& limits) {
+                               const DecodeLimits& limits,
+                               int sufficient_side) {
   if (picture.kind == Picture::Kind::kFile) {
-    return DecodeImage(picture.bytes, limits, *ThreadCpuClock::Get());
+    return DecodeImage(picture.bytes, limits, *ThreadCpuClock::Get(),
+                       sufficient_side);
   }
   // A view of the request's own bytes; cv::Mat knows no const, TransformImage
   // only reads.
@@ -61,7 +63,7 @@ bool IsReady(const Picture& picture, const TransformSpec& spec) {
 }
 
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
-                            const TransformSpec& spec,
+                            int jpeg_oversampling, const TransformSpec& spec,
                             absl::Span<uint8_t> out) {
   // The picture's size is the client's choice, so that memory may run out here
   // and must not take the server along.
@@ -71,7 +73,9 @@ absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
       std::copy(picture.bytes.begin(), picture.bytes.end(), out.begin());
       return absl::OkStatus();
     }
-    GM_ASSIGN_OR_RETURN(const cv::Mat rgb, Pixels(picture, limits));
+    GM_ASSIGN_OR_RETURN(
+        const cv::Mat rgb,
+        Pixels(picture, limits, jpeg_oversampling * spec.resize));
     return TransformImage(rgb, spec, out);
   } catch (const std::exception& e) {
     Log(LogLevel::kError, "decoding failed", {{"what", e.what()}});

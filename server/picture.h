@@ -25,11 +25,13 @@ absl::Status CheckPicture(const Picture& picture, const DecodeLimits& limits);
 bool IsReady(const Picture& picture, const TransformSpec& spec);
 
 // Decodes a file, or takes the pixels of a picture that passed CheckPicture,
-// then resizes and crops into `out`; a model's own input is only copied. The
-// time limit counts this thread's CPU time. Errors: INVALID_ARGUMENT, see
-// DecodeImage; INTERNAL, out of memory.
+// then resizes and crops into `out`; a model's own input is only copied. A JPEG
+// need not be decoded larger than `jpeg_oversampling` times what it is resized
+// to; 0: always whole. The time limit counts this thread's CPU time. Errors:
+// INVALID_ARGUMENT, see DecodeImage; INTERNAL, out of memory.
 absl::Status PreparePicture(const Picture& picture, const DecodeLimits& limits,
-                            const TransformSpec& spec, absl::Span<uint8_t> out);
+                            int jpeg_oversampling, const TransformSpec& spec,
+                            absl::Span<uint8_t> out);
 
 }  // namespace groupmamba
 

@@ -169,8 +169,8 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
   task->slot = task->model->slots().Acquire();
   if (!task->slot) return Error(Reason::kQueueFull);
   const absl::Status status =
-      PreparePicture(task->picture, options_.decode, task->model->transform(),
-                     task->slot.bytes());
+      PreparePicture(task->picture, options_.decode, options_.jpeg_oversampling,
+                     task->model->transform(), task->slot.bytes());
   task->times.decoded = clock_->Now();
   return status;
 }
@@ -247,6 +247,10 @@ bool Pipeline::AwaitIdle(TimePoint until) {
 void Pipeline::Abort() {
   aborted_ = true;
   for (const auto& model : models_->models()) model->batcher().Abort();
+}
+
+void Pipeline::GiveUp() {
+  for (const auto& model : models_->models()) model->batcher().GiveUp();
 }
 
 }  // namespace groupmamba

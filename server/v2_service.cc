@@ -48,6 +48,9 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
+  // As ClassifyCall's.
+  bool InternalInlineable() override { return true; }
+
   std::shared_ptr<v2::InferCall> call_;
 };
 

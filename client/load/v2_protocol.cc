@@ -45,6 +45,26 @@ LoadProtocol V2Protocol() {
           [](const grpc::ByteBuffer&) { return LoadAnswer{}; }};
 }
 
+StreamProtocol V2StreamProtocol() {
+  return {"/inference.GRPCInferenceService/ModelStreamInfer",
+          // A field more in front of the request's own.
+          [](const std::string& id, size_t) {
+            inference::ModelInferRequest request;
+            request.set_id(id);
+            return request.SerializeAsString();
+          },
+          [](const grpc::ByteBuffer& reply) {
+            StreamAnswer read;
+            inference::ModelStreamInferResponse response;
+            if (!response.ParseFromString(ToString(reply))) return read;
+            read.id = response.infer_response().id();
+            if (!response.error_message().empty()) {
+              read.answer.code = absl::StatusCode::kUnknown;
+            }
+            return read;
+          }};
+}
+
 absl::StatusOr<LoadModel> PrepareV2Model(const Connection& connection,
                                          const std::string& model,
                                          int64_t version,

@@ -71,15 +71,19 @@ struct DecodedPicture {
   int orientation = 1;  // EXIF's, 1 to 8
 };
 
-// The bytes begin with the format's magic and are within limits.max_bytes.
+// The bytes begin with the format's magic and are within limits.max_bytes. The
+// other arguments are DecodeImage's; JPEG alone can be scaled.
 absl::StatusOr<DecodedPicture> DecodeJpeg(absl::Span<const uint8_t> bytes,
                                           const DecodeLimits& limits,
+                                          int sufficient_side,
                                           TimeBudget* budget);
 absl::StatusOr<DecodedPicture> DecodePng(absl::Span<const uint8_t> bytes,
                                          const DecodeLimits& limits,
+                                         int sufficient_side,
                                          TimeBudget* budget);
 absl::StatusOr<DecodedPicture> DecodeWebp(absl::Span<const uint8_t> bytes,
                                           const DecodeLimits& limits,
+                                          int sufficient_side,
                                           TimeBudget* budget);
 
 }  // namespace groupmamba

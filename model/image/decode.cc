@@ -29,7 +29,8 @@ Match Compare(absl::Span<const uint8_t> bytes, absl::string_view pattern) {
 struct Format {
   absl::string_view magic;
   absl::StatusOr<DecodedPicture> (*decode)(absl::Span<const uint8_t>,
-                                           const DecodeLimits&, TimeBudget*);
+                                           const DecodeLimits&, int,
+                                           TimeBudget*);
 };
 
 constexpr Format kFormats[] = {
@@ -40,11 +41,14 @@ constexpr Format kFormats[] = {
 
 absl::StatusOr<DecodedPicture> DecodeByMagic(absl::Span<const uint8_t> bytes,
                                              const DecodeLimits& limits,
+                                             int sufficient_side,
                                              TimeBudget* budget) {
   ImageFault fault = ImageFault::kUnknownFormat;
   for (const Format& format : kFormats) {
     const Match match = Compare(bytes, format.magic);
-    if (match == Match::kYes) return format.decode(bytes, limits, budget);
+    if (match == Match::kYes) {
+      return format.decode(bytes, limits, sufficient_side, budget);
+    }
     if (match == Match::kBeginsSo) fault = ImageFault::kTruncated;
   }
   return ImageError(fault);
@@ -54,7 +58,8 @@ absl::StatusOr<DecodedPicture> DecodeByMagic(absl::Span<const uint8_t> bytes,
 
 absl::StatusOr<cv::Mat> DecodeImage(absl::Span<const uint8_t> bytes,
                                     const DecodeLimits& limits,
-                                    const TimeSource& clock) {
+                                    const TimeSource& clock,
+                                    int sufficient_side) {
   if (bytes.empty()) return ImageError(ImageFault::kEmptyImage);
   if (bytes.size() > limits.max_bytes) {
     return ImageError(
@@ -64,7 +69,7 @@ absl::StatusOr<cv::Mat> DecodeImage(absl::Span<const uint8_t> bytes,
   }
   TimeBudget budget(clock, limits.max_time);
   GM_ASSIGN_OR_RETURN(const DecodedPicture picture,
-                      DecodeByMagic(bytes, limits, &budget));
+                      DecodeByMagic(bytes, limits, sufficient_side, &budget));
   return TurnUpright(picture.rgb, picture.orientation);
 }
 

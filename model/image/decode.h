@@ -48,10 +48,16 @@ struct DecodeLimits {
 // too_many_bytes, too_many_pixels, too_complex, too_slow, animated,
 // unsupported; it holds safe numbers only, never text of a library.
 //
+// `sufficient_side`, in pixels: a JPEG may come at a half, a quarter or an
+// eighth of its size as long as its short side keeps that many, which saves the
+// time that the pixels left out would take; 0: whole. Limits count the pixels
+// of the file.
+//
 // Thread-safe. Holds nothing between calls.
 absl::StatusOr<cv::Mat> DecodeImage(absl::Span<const uint8_t> bytes,
                                     const DecodeLimits& limits,
-                                    const TimeSource& clock);
+                                    const TimeSource& clock,
+                                    int sufficient_side = 0);
 
 }  // namespace groupmamba
 

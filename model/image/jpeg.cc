@@ -71,8 +71,11 @@ constexpr Error kErrors[] = {
 class JpegDecoder {
  public:
   JpegDecoder(absl::Span<const uint8_t> bytes, const DecodeLimits& limits,
-              TimeBudget* budget)
-      : bytes_(bytes), limits_(limits), budget_(budget) {}
+              int sufficient_side, TimeBudget* budget)
+      : bytes_(bytes),
+        limits_(limits),
+        sufficient_side_(sufficient_side),
+        budget_(budget) {}
   ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
   JpegDecoder(const JpegDecoder&) = delete;
   JpegDecoder& operator=(const JpegDecoder&) = delete;
@@ -84,8 +87,9 @@ class JpegDecoder {
     if (info_.num_components == 2 || info_.num_components > 4) {
       return ImageError(ImageFault::kUnsupported);
     }
-    const int width = static_cast<int>(info_.image_width);
-    const int height = static_cast<int>(info_.image_height);
+    GM_RETURN_IF_ERROR(guard_.Run([this] { ChooseScale(); }));
+    const int width = static_cast<int>(info_.output_width);
+    const int height = static_cast<int>(info_.output_height);
     DecodedPicture picture;
     picture.orientation = Orientation();
     picture.rgb.create(height, width, CV_8UC3);
@@ -153,6 +157,19 @@ class JpegDecoder {
     if (budget_->Over()) Abandon(ImageFault::kTooSlow);
   }
 
+  // Sets the output's size: libjpeg leaves frequencies out, of which each block
+  // of 8x8 then gives 4x4, 2x2 or one pixel.
+  void ChooseScale() {
+    const int64_t side = std::min(info_.image_width, info_.image_height);
+    info_.scale_num = 1;
+    info_.scale_denom = 1;
+    while (sufficient_side_ > 0 && info_.scale_denom < 8 &&
+           side >= int64_t{2} * info_.scale_denom * sufficient_side_) {
+      info_.scale_denom *= 2;
+    }
+    jpeg_calc_output_dimensions(&info_);
+  }
+
   // Of the first EXIF marker; 1 without any.
   int Orientation() const {
     for (const jpeg_marker_struct* marker = info_.marker_list;
@@ -182,6 +199,7 @@ class JpegDecoder {
 
   const absl::Span<const uint8_t> bytes_;
   const DecodeLimits& limits_;
+  const int sufficient_side_;
   TimeBudget* const budget_;
   jpeg_decompress_struct info_ = {};
   jpeg_error_mgr errors_ = {};
@@ -193,8 +211,9 @@ class JpegDecoder {
 
 absl::StatusOr<DecodedPicture> DecodeJpeg(absl::Span<const uint8_t> bytes,
                                           const DecodeLimits& limits,
+                                          int sufficient_side,
                                           TimeBudget* budget) {
-  return JpegDecoder(bytes, limits, budget).Decode();
+  return JpegDecoder(bytes, limits, sufficient_side, budget).Decode();
 }
 
 }  // namespace groupmamba

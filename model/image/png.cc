@@ -122,6 +122,7 @@ class PngDecoder {
 
 absl::StatusOr<DecodedPicture> DecodePng(absl::Span<const uint8_t> bytes,
                                          const DecodeLimits& limits,
+                                         int /*sufficient_side*/,
                                          TimeBudget* budget) {
   GM_ASSIGN_OR_RETURN(const ImageOutline outline,
                       OutlinePng(bytes, limits.max_chunks));

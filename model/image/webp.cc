@@ -62,6 +62,7 @@ absl::Status DecodeInto(absl::Span<const uint8_t> bytes, TimeBudget* budget,
 
 absl::StatusOr<DecodedPicture> DecodeWebp(absl::Span<const uint8_t> bytes,
                                           const DecodeLimits& limits,
+                                          int /*sufficient_side*/,
                                           TimeBudget* budget) {
   GM_ASSIGN_OR_RETURN(const ImageOutline outline,
                       OutlineWebp(bytes, limits.max_chunks));

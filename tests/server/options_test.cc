@@ -80,7 +80,7 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
                                        "--max-pixels=1000",
                                        "--default-deadline-ms=100",
                                        "--max-deadline-ms=200",
-                                       "--drain-timeout-s=1.5",
+                                       "--drain-grace-s=1.5", "--drain-linger-s=0.5",
                                        "--log-format=json",
                                        "--log-level=warning"});
   ASSERT_TRUE(settings.ok()) << settings.status();
@@ -103,7 +103,8 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
   EXPECT_EQ(server.pipeline.decode.max_pixels, 1000);
   EXPECT_EQ(server.pipeline.default_deadline, std::chrono::milliseconds(100));
   EXPECT_EQ(server.pipeline.max_deadline, std::chrono::milliseconds(200));
-  EXPECT_EQ(settings->drain_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->drain.grace, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->drain.linger, std::chrono::milliseconds(500));
   EXPECT_EQ(settings->log_format, LogFormat::kJson);
   EXPECT_EQ(settings->log_level, LogLevel::kWarning);
 }
@@ -198,7 +199,8 @@ TEST(OptionsTest, EveryWrongFlagIsNamed) {
       {"--max-pixels", "0"},
       {"--default-deadline-ms", "0"},
       {"--max-deadline-ms", "0"},
-      {"--drain-timeout-s", "-1"},
+      {"--drain-grace-s", "-1"},
+      {"--drain-linger-s", "30"},
       {"--log-format", "xml"},
       {"--log-level", "loud"},
       {"--config", "/nowhere/at/all"},

@@ -60,7 +60,8 @@ TEST(PreparePictureTest, PixelsOfTheModelsSizeArriveAsTheyAre) {
   std::vector<uint8_t> out(pixels.size());
   const TransformSpec spec{.resize = 8, .crop_height = 8, .crop_width = 8};
   ASSERT_TRUE(
-      PreparePicture(Pixels(8, 8, pixels), {}, spec, absl::MakeSpan(out)).ok());
+      PreparePicture(Pixels(8, 8, pixels), {}, 0, spec, absl::MakeSpan(out))
+          .ok());
   EXPECT_EQ(out, pixels);
 }
 
@@ -74,10 +75,10 @@ TEST(PreparePictureTest, AModelsOwnInputIsNeitherResizedNorCropped) {
                            .height = 8};
   const TransformSpec spec{.resize = 10, .crop_height = 8, .crop_width = 8};
   std::vector<uint8_t> out(pixels.size());
-  ASSERT_TRUE(PreparePicture(picture, {}, spec, absl::MakeSpan(out)).ok());
+  ASSERT_TRUE(PreparePicture(picture, {}, 0, spec, absl::MakeSpan(out)).ok());
   EXPECT_EQ(out, pixels);
   out.pop_back();
-  EXPECT_EQ(PreparePicture(picture, {}, spec, absl::MakeSpan(out)),
+  EXPECT_EQ(PreparePicture(picture, {}, 0, spec, absl::MakeSpan(out)),
             Error(Reason::kBadShape));
 }
 
@@ -86,7 +87,7 @@ TEST(PreparePictureTest, AFileThatIsNoPictureIsInvalid) {
   std::vector<uint8_t> out(3 * 8 * 8);
   const TransformSpec spec{.resize = 8, .crop_height = 8, .crop_width = 8};
   const absl::Status status =
-      PreparePicture({.kind = Picture::Kind::kFile, .bytes = text}, {}, spec,
+      PreparePicture({.kind = Picture::Kind::kFile, .bytes = text}, {}, 0, spec,
                      absl::MakeSpan(out));
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message().substr(0, 14), "unknown_format");

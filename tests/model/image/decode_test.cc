@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "model/image/exif.h"
+#include "model/image/transform.h"
 #include "opencv2/core.hpp"
 #include "tests/testing/image_encoders.h"
 
@@ -320,6 +321,57 @@ TEST(ToleranceTest, SpectralSelectionOfASequentialJpegIsIgnored) {
   ASSERT_EQ(at[12], 63);
   at[12] = 0;
   EXPECT_EQ(Difference(Decode(file), expected), 0);
+}
+
+// ---- Scaled JPEG
+
+TEST(DecodeScaledJpegTest, HalvesWhileTheShortSideSuffices) {
+  const Bytes file = EncodeJpeg(MakePicture(640, 480, 3, 1));
+  const auto size_at = [&](int sufficient_side) {
+    return DecodeImage(file, {}, *ThreadCpuClock::Get(), sufficient_side)
+        ->size();
+  };
+  EXPECT_EQ(size_at(0), cv::Size(640, 480));
+  EXPECT_EQ(size_at(481), cv::Size(640, 480));
+  EXPECT_EQ(size_at(241), cv::Size(640, 480));
+  EXPECT_EQ(size_at(240), cv::Size(320, 240));
+  EXPECT_EQ(size_at(120), cv::Size(160, 120));
+  EXPECT_EQ(size_at(60), cv::Size(80, 60));
+  EXPECT_EQ(size_at(1), cv::Size(80, 60));
+}
+
+TEST(DecodeScaledJpegTest, IsTurnedUprightToo) {
+  JpegOptions options;
+  options.exif = MakeExif(6);
+  const Bytes file = EncodeJpeg(MakePicture(640, 480, 3, 1), options);
+  EXPECT_EQ(DecodeImage(file, {}, *ThreadCpuClock::Get(), 100)->size(),
+            cv::Size(120, 160));
+}
+
+TEST(DecodeScaledJpegTest, LimitsCountThePixelsOfTheFile) {
+  DecodeLimits limits;
+  limits.max_pixels = 640 * 480 - 1;
+  const Bytes file = EncodeJpeg(MakePicture(640, 480, 3, 1));
+  EXPECT_FALSE(DecodeImage(file, limits, *ThreadCpuClock::Get(), 1).ok());
+}
+
+// What the model sees, against the whole picture's.
+TEST(DecodeScaledJpegTest, TwiceTheSizeGivesNearlyTheSameInput) {
+  constexpr TransformSpec kSpec = {128, 112, 112, ResizeFilter::kBicubic};
+  const Bytes file = EncodeJpeg(MakePicture(1280, 960, 3, 1));
+  cv::Mat input[2];
+  for (const int oversampling : {0, 2}) {
+    const cv::Mat rgb = *DecodeImage(file, {}, *ThreadCpuClock::Get(),
+                                     oversampling * kSpec.resize);
+    EXPECT_EQ(rgb.rows, oversampling == 0 ? 960 : 480);
+    cv::Mat& to = input[oversampling / 2];
+    to.create(112, 112, CV_8UC3);
+    ASSERT_TRUE(
+        TransformImage(rgb, kSpec, {to.data, to.total() * to.elemSize()}).ok());
+  }
+  cv::Mat difference;
+  cv::absdiff(input[0], input[1], difference);
+  EXPECT_LE(cv::mean(difference.reshape(1))[0], 1.0);
 }
 
 }  // namespace
