@@ -185,6 +185,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
 void Connection::Prepare(grpc::ClientContext* context,
                          Duration deadline) const {
   context->set_deadline(In(deadline));
+  AddToken(context);
+}
+
+void Connection::AddToken(grpc::ClientContext* context) const {
   if (!authorization_.empty()) {
     context->AddMetadata("authorization", authorization_);
   }
@@ -231,6 +235,7 @@ void Connection::StartCall(
 void Connection::StartStream(
     const std::string& method, grpc::ClientContext* context,
     grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor) {
+  AddToken(context);
   generic_->PrepareBidiStreamingCall(context, method, grpc::StubOptions(),
                                      reactor);
 }

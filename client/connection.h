@@ -118,6 +118,8 @@ class Connection {
   Connection(const ConnectionOptions& options, std::string authorization,
              std::shared_ptr<grpc::Channel> channel);
 
+  void AddToken(grpc::ClientContext* context) const;
+
   const ConnectionOptions options_;
   const std::string authorization_;  // empty: none
   const std::shared_ptr<grpc::Channel> channel_;
