@@ -30,6 +30,7 @@ class Gauges : public prometheus::Collectable {
     std::string name;
     std::string help;
     std::function<std::vector<prometheus::ClientMetric>()> samples;
+    bool is_counter = false;
   };
 
   explicit Gauges(std::vector<Gauge> gauges,

@@ -53,29 +53,33 @@ std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
-               Clock* clock)
+Server::Server(const ServerOptions& options, RecordFiles files,
+               std::vector<ModelFolder> models, Clock* clock)
     : clock_(clock),
       admission_(options.admission),
       metrics_(&admission_),
+      records_(options.records, std::move(files), &metrics_, clock),
       health_(HealthNames(models)),
       models_(
           MakeModels(options, std::move(models), &metrics_, &health_, clock),
           options.default_model),
       pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
-      classify_(&pipeline_, &models_, clock),
-      v2_(&pipeline_, &models_, &metrics_, &health_,
+      classify_(&pipeline_, &models_, &records_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_, &records_,
           {.max_batch = options.batch.max_batch,
            .max_waiting = options.admission.max_waiting,
            .default_deadline = options.pipeline.default_deadline},
           clock) {
+  metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
     Clock* clock) {
-  std::unique_ptr<Server> server(new Server(options, std::move(models), clock));
+  GM_ASSIGN_OR_RETURN(RecordFiles files, OpenRecordFiles(options.records));
+  std::unique_ptr<Server> server(
+      new Server(options, std::move(files), std::move(models), clock));
   GM_ASSIGN_OR_RETURN(
       server->transport_,
       Transport::Create(options.transport, &server->metrics_, clock));

@@ -17,7 +17,10 @@ class Signals {
   static Signals* Watch();
 
   // Until this is called a signal ends the process with code 0: nothing was
-  // accepted yet that would have to be answered. Returns at the first signal.
+  // accepted yet that would have to be answered.
+  void BeginServing();
+
+  // Returns at the first signal after that.
   void AwaitFirst();
 
   // Lets AwaitFirst return as if a signal had come.

@@ -5,6 +5,7 @@
 #define GROUPMAMBA_SERVER_V2_SERVICE_H_
 
 #include "proto/inference/grpc_service.grpc.pb.h"
+#include "server/call_records.h"
 #include "server/health.h"
 #include "server/v2/describe.h"
 #include "server/v2/infer_call.h"
@@ -17,8 +18,8 @@ class V2Service final
     : public inference::GRPCInferenceService::CallbackService {
  public:
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
-            HealthService* health, const v2::ServingLimits& limits,
-            const Clock* clock);
+            HealthService* health, CallRecords* records,
+            const v2::ServingLimits& limits, const Clock* clock);
 
   grpc::ServerUnaryReactor* ServerLive(
       grpc::CallbackServerContext* context,
@@ -79,6 +80,7 @@ class V2Service final
 
  private:
   const ModelRepository* const models_;
+  CallRecords* const records_;
   HealthService* const health_;
   const v2::ServingLimits limits_;
   v2::Statistics statistics_;

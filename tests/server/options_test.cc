@@ -80,7 +80,8 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
                                        "--max-pixels=1000",
                                        "--default-deadline-ms=100",
                                        "--max-deadline-ms=200",
-                                       "--drain-grace-s=1.5", "--drain-linger-s=0.5",
+                                       "--drain-grace-s=1.5",
+                                       "--drain-linger-s=0.5",
                                        "--log-format=json",
                                        "--log-level=warning"});
   ASSERT_TRUE(settings.ok()) << settings.status();
