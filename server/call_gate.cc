@@ -1,8 +1,6 @@
 #include "server/call_gate.h"
 
-#include <chrono>
 #include <optional>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "base/log.h"
@@ -33,15 +31,8 @@ absl::Status CallGate::Check(absl::string_view path,
 }
 
 void CallGate::LogRefusal(Reason reason) {
-  int64_t count;
-  {
-    MutexLock lock(&mutex_);
-    ++unsaid_;
-    const TimePoint now = clock_->Now();
-    if (now < next_line_) return;
-    next_line_ = now + std::chrono::seconds(1);
-    count = std::exchange(unsaid_, 0);
-  }
+  const int64_t count = log_limit_.Count(clock_->Now());
+  if (count == 0) return;
   Log(LogLevel::kWarning, "calls not allowed",
       {{"count", count},
        {"last", ReasonName(reason)},

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "server/log_limit.h"
 #include "server/metrics.h"
 #include "server/status_map.h"
 #include "server/tokens.h"
@@ -43,9 +43,7 @@ class CallGate {
   Metrics* const metrics_;
   const Clock* const clock_;
 
-  Mutex mutex_;
-  TimePoint next_line_ ABSL_GUARDED_BY(mutex_) = {};
-  int64_t unsaid_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogLimit log_limit_;
 };
 
 }  // namespace groupmamba

@@ -11,7 +11,7 @@
 #include "model/engine.h"
 #include "model/weights.h"
 #include "server/metrics.h"
-#include "server/model_repository.h"
+#include "server/model_folders.h"
 #include "server/transport.h"
 
 namespace groupmamba {

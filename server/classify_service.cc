@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -234,7 +235,7 @@ grpc::ServerUnaryReactor* ClassifyService::ListModels(
 grpc::ServerUnaryReactor* ClassifyService::GetModel(
     grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
     v1::GetModelResponse* response) {
-  const absl::StatusOr<ServedModel*> model =
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model =
       models_->Find(request->model(), request->version());
   if (model.ok()) {
     Fill(**model, response->mutable_model());

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <climits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/impl/server_builder_option.h"
@@ -63,9 +65,6 @@ void SetLimits(const ConnectionLimits& limits, grpc::ServerBuilder* builder) {
        Milliseconds(limits.handshake_timeout)},
       {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
        kMinPingIntervalMs},
-      // A second server on the same port is an error, not a silent sharing of
-      // calls.
-      {GRPC_ARG_ALLOW_REUSEPORT, 0},
   };
   for (const auto& argument : arguments) {
     builder->AddChannelArgument(argument.name, argument.value);
@@ -76,28 +75,33 @@ void SetLimits(const ConnectionLimits& limits, grpc::ServerBuilder* builder) {
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     const Options& options, const std::vector<grpc::Service*>& services) {
+  std::unique_ptr<Listener> listener(new Listener);
+  GM_ASSIGN_OR_RETURN(listener->acceptor_,
+                      Acceptor::Bind(options.address, options.connections));
+  listener->credentials_ = options.credentials != nullptr
+                               ? options.credentials
+                               : grpc::InsecureServerCredentials();
   grpc::ServerBuilder builder;
-  int port = 0;
-  const std::shared_ptr<grpc::ServerCredentials> credentials =
-      options.credentials != nullptr ? options.credentials
-                                     : grpc::InsecureServerCredentials();
-  builder.AddListeningPort(options.address, credentials, &port);
+  auto accepted = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      listener->credentials_);
   SetLimits(options.limits, &builder);
   if (!options.reflection) {
     builder.SetOption(std::make_unique<WithoutReflection>());
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
 
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port <= 0) {
+  listener->server_ = builder.BuildAndStart();
+  if (listener->server_ == nullptr) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.address));
+        absl::StrCat("gRPC does not start for ", options.address));
   }
-  return std::unique_ptr<Listener>(
-      new Listener(credentials, std::move(server), port));
+  listener->acceptor_->Start(std::move(accepted));
+  return listener;
 }
 
 void Listener::Shutdown(Duration grace) {
+  acceptor_->Stop();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
 }
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +13,8 @@
 #include "grpcpp/impl/service_type.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
+#include "server/acceptor.h"
+#include "server/connections.h"
 
 namespace groupmamba {
 
@@ -60,6 +61,9 @@ class Listener {
     // What callers have to prove; null: nothing, in plain text.
     std::shared_ptr<grpc::ServerCredentials> credentials = {};
 
+    // Whom it lets in, and who they are; not null.
+    std::shared_ptr<Connections> connections = {};
+
     // Whether it describes its services to whoever asks (gRPC's server
     // reflection).
     bool reflection = false;
@@ -72,22 +76,18 @@ class Listener {
       const Options& options, const std::vector<grpc::Service*>& services);
 
   // The chosen port.
-  int port() const { return port_; }
+  int port() const { return acceptor_->port(); }
 
   // Ends all connections. Calls that are not finished within `grace`, of real
   // time, are cancelled. Every call must be finished or finish when cancelled.
   void Shutdown(Duration grace);
 
  private:
-  Listener(std::shared_ptr<grpc::ServerCredentials> credentials,
-           std::unique_ptr<grpc::Server> server, int port)
-      : credentials_(std::move(credentials)),
-        server_(std::move(server)),
-        port_(port) {}
+  Listener() = default;
 
-  const std::shared_ptr<grpc::ServerCredentials> credentials_;
-  const std::unique_ptr<grpc::Server> server_;
-  const int port_;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace groupmamba

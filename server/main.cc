@@ -20,7 +20,7 @@
 #include "model/engine.h"
 #include "server/check.h"
 #include "server/fake_engine.h"
-#include "server/model_repository.h"
+#include "server/model_folders.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -111,11 +111,13 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
   LogAddresses("serving", settings, **server);
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
+  signals->OnHangup([&] { (*server)->ReloadModels(); });
   signals->AwaitFirst();
   // Nothing is to be had of lingering with a device that is lost.
   if (lost) settings.drain.linger = {};
   const bool drained = (*server)->Drain(settings.drain);
   signals->OnFurther(nullptr);
+  signals->OnHangup(nullptr);
   if (!drained) {
     (*server)->CloseRecords();
     EndWithout("some requests were not answered in time");

@@ -20,6 +20,8 @@ constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
 constexpr const char* kPictureEndNames[kPictureEndCount] = {
     "inferred", "expired", "cancelled", "failed"};
+constexpr int kVersionsKept = 8;  // of a model, with label sets of their own
+
 constexpr DispatchReason kDispatchReasons[] = {
     DispatchReason::kFull, DispatchReason::kWait, DispatchReason::kDrain};
 constexpr Reason kRefusals[] = {
@@ -130,6 +132,10 @@ struct Metrics::Families {
                        "1: the model answers.")),
         load_seconds(Register(prometheus::BuildGauge(), r, "model_load_seconds",
                               "How long loading and warming up took.")),
+        reload_failures(Register(prometheus::BuildCounter(), r,
+                                 "reload_failures_total",
+                                 "Models that could not be loaded while the "
+                                 "server ran; what was served is served on.")),
         build(Register(prometheus::BuildGauge(), r, "build_info",
                        "Always 1; the labels say which build this is.")) {}
 
@@ -148,6 +154,7 @@ struct Metrics::Families {
   Histograms& refusal;
   Gauges& ready;
   Gauges& load_seconds;
+  Counters& reload_failures;
   Gauges& build;
 };
 
@@ -195,6 +202,7 @@ Metrics::Metrics(const Admission* admission)
         &families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
   }
   refusal_ = &families_->refusal.Add({}, LatencyBuckets());
+  reload_failures_ = &families_->reload_failures.Add({});
   families_->build.Add({{"version", GM_VERSION}, {"compiler", __VERSION__}})
       .Set(1);
 }
@@ -216,8 +224,51 @@ EndCounters Metrics::AddRequestCounters(const std::string& model,
   return counters;
 }
 
-ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
-  auto metrics = std::make_unique<ModelMetrics>();
+std::shared_ptr<ModelMetrics> Metrics::AddModel(const std::string& name,
+                                                int64_t version) {
+  MutexLock lock(&mutex_);
+  for (const auto& model : models_) {
+    if (model->name_ == name && model->version_ == version) return model;
+  }
+  models_.push_back(MakeModel(name, version));
+  std::shared_ptr<ModelMetrics> added = models_.back();
+  ForgetVersionsOf(name);
+  return added;
+}
+
+void Metrics::ForgetVersionsOf(const std::string& name) {
+  auto surplus =
+      std::count_if(models_.begin(), models_.end(),
+                    [&](const auto& model) { return model->name_ == name; });
+  surplus -= kVersionsKept;
+  std::erase_if(models_, [&](const auto& model) {
+    // Nobody else can get hold of one that only this list has.
+    if (surplus <= 0 || model->name_ != name || model.use_count() > 1) {
+      return false;
+    }
+    Forget(*model);
+    --surplus;
+    return true;
+  });
+}
+
+void Metrics::Forget(const ModelMetrics& model) {
+  const EndCounters earlier = AddRequestCounters(model.name_, "(earlier)");
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    for (size_t i = 0; i < std::size(kEndCodes); ++i) {
+      earlier[p][i]->Increment(model.requests_[p][i]->Value());
+      families_->requests.Remove(model.requests_[p][i]);
+    }
+  }
+  families_->ready.Remove(model.ready_);
+  families_->load_seconds.Remove(model.load_seconds_);
+}
+
+std::shared_ptr<ModelMetrics> Metrics::MakeModel(const std::string& name,
+                                                 int64_t version) {
+  auto metrics = std::make_shared<ModelMetrics>();
+  metrics->name_ = name;
+  metrics->version_ = version;
   const std::string version_text = absl::StrCat(version);
   const Labels model = {{"model", name}};
   const Labels model_version = {{"model", name}, {"version", version_text}};
@@ -246,9 +297,10 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   }
   metrics->ready_ = &families_->ready.Add(model_version);
   metrics->load_seconds_ = &families_->load_seconds.Add(model_version);
-  models_.push_back(std::move(metrics));
-  return models_.back().get();
+  return metrics;
 }
+
+void Metrics::ReloadFailed() { reload_failures_->Increment(); }
 
 void Metrics::UnknownModelRequestEnded(Protocol protocol,
                                        absl::StatusCode code) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
@@ -67,7 +68,7 @@ using EndCounters =
     std::array<std::array<prometheus::Counter*, std::size(kEndCodes)>,
                kProtocolCount>;
 
-// What is counted for one model. Thread-safe.
+// What is counted for one version of a model. Thread-safe.
 class ModelMetrics {
  public:
   void RequestEnded(Protocol protocol, absl::StatusCode code, Duration total);
@@ -80,6 +81,8 @@ class ModelMetrics {
 
  private:
   friend class Metrics;
+  std::string name_;
+  int64_t version_ = 0;
   EndCounters requests_ = {};
   std::array<prometheus::Histogram*, kProtocolCount> durations_ = {};
   std::array<prometheus::Histogram*, kStageCount> stages_ = {};
@@ -93,15 +96,22 @@ class ModelMetrics {
   prometheus::Gauge* load_seconds_ = nullptr;
 };
 
-// Thread-safe, but for AddModel, which is called before serving.
+// Thread-safe.
 class Metrics {
  public:
   // Shows `admission` as it is whenever the page is read; it must outlive this.
   explicit Metrics(const Admission* admission);
   ~Metrics();
 
-  // The result lives as long as this.
-  ModelMetrics* AddModel(const std::string& name, int64_t version);
+  // The same counters for the same model and version. Of each name the latest
+  // eight versions, and those that are in use, have label sets of their own;
+  // what was counted for earlier ones goes on as version "(earlier)", so that
+  // sums stay whole. The result must not outlive this.
+  std::shared_ptr<ModelMetrics> AddModel(const std::string& name,
+                                         int64_t version);
+
+  // A model that should have been loaded or loaded anew could not be.
+  void ReloadFailed();
 
   // A request that named no model of ours; counted under the model "(unknown)".
   void UnknownModelRequestEnded(Protocol protocol, absl::StatusCode code);
@@ -131,6 +141,11 @@ class Metrics {
  private:
   EndCounters AddRequestCounters(const std::string& model,
                                  const std::string& version);
+  std::shared_ptr<ModelMetrics> MakeModel(const std::string& name,
+                                          int64_t version);
+  void ForgetVersionsOf(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(const ModelMetrics& model);
 
   struct Families;
   const std::shared_ptr<prometheus::Registry> registry_;
@@ -143,7 +158,11 @@ class Metrics {
   EndCounters unknown_model_ = {};
   std::array<prometheus::Counter*, kReasonCount> refused_ = {};
   prometheus::Histogram* refusal_ = nullptr;
-  std::vector<std::unique_ptr<ModelMetrics>> models_;
+  prometheus::Counter* reload_failures_ = nullptr;
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<ModelMetrics>> models_
+      ABSL_GUARDED_BY(mutex_);  // in the order in which they came
 };
 
 }  // namespace groupmamba

@@ -76,6 +76,7 @@ class Flags {
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
+  double poll_models_s_ = 0;
   double drain_linger_s_ = 0;
   double drain_grace_s_ = 25;
   double hang_s_ = 30;
@@ -109,6 +110,9 @@ void Flags::AddModelFlags() {
   Add(group, "models", &settings_->models,
       "Folder with <name>/<version>/config.json; the highest version is served")
       ->type_name("DIR");
+  AddNumber(group, "poll-models", &poll_models_s_, 0, 86'400,
+            "Seconds between looks for new versions; 0: only SIGHUP and the "
+            "admin port load them");
   Add(group, "default-model", &settings_->server.default_model,
       "Answers requests that name no model; needed with several models only")
       ->type_name("NAME");
@@ -274,6 +278,8 @@ absl::Status Flags::Take() {
   server.hang_after = FromSeconds(hang_s_);
   server.records.seed =
       (uint64_t{std::random_device()()} << 32) | std::random_device()();
+  server.control.root = settings_->models;
+  server.control.poll = FromSeconds(poll_models_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);

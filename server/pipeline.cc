@@ -70,8 +70,7 @@ Pipeline::~Pipeline() {
 //    refused at once.
 Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   const TimePoint now = clock_->Now();
-  const absl::StatusOr<ServedModel*> model =
-      models_->Find(input.model, input.version);
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = ModelFor(input);
   if (!model.ok()) {
     if (input.is_request) {
       metrics_->UnknownModelRequestEnded(Protocol::kGrpc,
@@ -104,6 +103,12 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   decoders_.Push(std::move(task));
   watch_.Note(handle.key.deadline);
   return handle;
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> Pipeline::ModelFor(
+    const ClassifyInput& input) const {
+  if (input.served != nullptr) return input.served;
+  return models_->Find(input.model, input.version);
 }
 
 QueueKey Pipeline::MakeKey(const ClassifyInput& input, TimePoint now) {
@@ -244,7 +249,7 @@ TimePoint Pipeline::Expire() {
     EndUndecoded(std::move(task), Error(Reason::kExpired));
   }
   TimePoint next = decoders_.EarliestDeadline();
-  for (const auto& model : models_->models()) {
+  for (const auto& model : models_->living()) {
     next = std::min(next, model->batcher().Expire());
   }
   return next;
@@ -252,7 +257,7 @@ TimePoint Pipeline::Expire() {
 
 void Pipeline::Close() {
   admission_->Close();
-  for (const auto& model : models_->models()) model->batcher().Drain();
+  for (const auto& model : models_->living()) model->batcher().Drain();
 }
 
 bool Pipeline::AwaitIdle(TimePoint until) {
@@ -261,11 +266,11 @@ bool Pipeline::AwaitIdle(TimePoint until) {
 
 void Pipeline::Abort() {
   aborted_ = true;
-  for (const auto& model : models_->models()) model->batcher().Abort();
+  for (const auto& model : models_->living()) model->batcher().Abort();
 }
 
 void Pipeline::GiveUp() {
-  for (const auto& model : models_->models()) model->batcher().GiveUp();
+  for (const auto& model : models_->living()) model->batcher().GiveUp();
 }
 
 }  // namespace groupmamba

@@ -41,6 +41,10 @@ struct PipelineOptions {
 struct ClassifyInput {
   absl::string_view model = {};  // empty: the default
   int64_t version = 0;           // 0: the one that is served
+
+  // Found already; not null: it answers, whatever the two above say.
+  std::shared_ptr<ServedModel> served = nullptr;
+
   Picture picture = {};
   uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
@@ -53,7 +57,7 @@ struct ClassifyInput {
 };
 
 struct Answer {
-  const ServedModel* model = nullptr;
+  std::shared_ptr<const ServedModel> model;
   std::vector<ScoredClass> top;
   Receipt receipt;
 };
@@ -69,7 +73,7 @@ class Pipeline {
   struct Handle {
     std::shared_ptr<std::atomic<bool>> cancelled;
     QueueKey key;
-    ServedModel* model = nullptr;  // null: was answered in Submit
+    std::shared_ptr<ServedModel> model;  // null: was answered in Submit
   };
 
   // The pointers must outlive the pipeline.
@@ -94,6 +98,8 @@ class Pipeline {
 
  private:
   QueueKey MakeKey(const ClassifyInput& input, TimePoint now);
+  absl::StatusOr<std::shared_ptr<ServedModel>> ModelFor(
+      const ClassifyInput& input) const;
   absl::Status Admit(uint64_t client, Task* task);
   absl::Status Enter(uint64_t client, Task* task);
   void Decode(std::unique_ptr<Task> task);

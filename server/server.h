@@ -20,10 +20,12 @@
 #include "server/health.h"
 #include "server/metrics.h"
 #include "server/metrics_page.h"
+#include "server/model_control.h"
 #include "server/model_repository.h"
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
+#include "server/v2/statistics.h"
 #include "server/v2_service.h"
 
 namespace groupmamba {
@@ -37,6 +39,7 @@ struct ServerOptions {
   int instances = 1;
   std::string default_model;
   CallRecordsOptions records;
+  ModelControlOptions control;
 
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
@@ -78,6 +81,9 @@ class Server {
   // error.
   absl::Status Load(const EngineFactory& factory);
 
+  // Begins to make the served models those of their folder; model_control.h.
+  void ReloadModels() { control_.Reload(); }
+
   // In order: says NOT_SERVING; lingers; refuses what is new with UNAVAILABLE;
   // waits until everything that was accepted is answered. Near the grace's end
   // those who wait for the model get UNAVAILABLE, and at last those in it.
@@ -117,8 +123,11 @@ class Server {
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
   Pipeline pipeline_;
+  ModelControl control_;
+  v2::Statistics statistics_;
   ClassifyService classify_;
   V2Service v2_;
+  V2Service admin_v2_;  // with model control
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Transport> transport_;
 };

@@ -66,6 +66,9 @@ constexpr Row kTable[] = {
      "the server is shutting down; try another"},
     {Reason::kNoModelControl, "no_model_control", StatusCode::kUnavailable,
      "models are not loaded or unloaded through this port"},
+    {Reason::kLoadFailed, "load_failed", StatusCode::kFailedPrecondition,
+     "the model could not be loaded, and the server's log says why; what it "
+     "served before it serves on"},
     {Reason::kNoToken, "no_token", StatusCode::kUnauthenticated,
      "this server asks for a token, in the header 'authorization: Bearer "
      "TOKEN'"},
@@ -135,7 +138,8 @@ absl::Status ForClient(const absl::Status& status) {
     default:
       break;
   }
-  for (Reason reason : {Reason::kModelFailed, Reason::kBadOutput}) {
+  for (Reason reason :
+       {Reason::kModelFailed, Reason::kBadOutput, Reason::kLoadFailed}) {
     if (status == Error(reason)) return status;
   }
   return Error(Reason::kInternal);

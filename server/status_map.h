@@ -31,6 +31,7 @@ enum class Reason {
   kLoading,
   kDraining,
   kNoModelControl,
+  kLoadFailed,
   kNoToken,
   kWrongToken,
   kNotAllowed,

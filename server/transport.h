@@ -4,6 +4,8 @@
 #ifndef GROUPMAMBA_SERVER_TRANSPORT_H_
 #define GROUPMAMBA_SERVER_TRANSPORT_H_
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "base/clock.h"
 #include "grpcpp/impl/service_type.h"
 #include "server/call_gate.h"
+#include "server/connections.h"
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/secrets.h"
@@ -32,6 +35,16 @@ struct TransportOptions {
 
   // Of the public and the admin listener.
   SecretsOptions secrets;
+
+  // 0: three quarters of the files that the process may open, at most 10,000.
+  int max_connections = 0;
+
+  // Whether floods of frames are noticed; server/frame_counter.h.
+  bool frame_guard = true;
+
+  // See ConnectionPolicy.
+  int64_t upload_bytes = int64_t{256} << 20;
+  Duration receive_timeout = std::chrono::seconds(60);
 
   ConnectionLimits limits;
 };
@@ -70,10 +83,16 @@ class Transport {
   Transport(const TransportOptions& options, std::shared_ptr<Secrets> secrets,
             Metrics* metrics, const Clock* clock);
 
+  std::shared_ptr<Connections> MakeConnections(int max, bool tls,
+                                               const Clock* clock) const;
+
   const TransportOptions options_;
   const std::shared_ptr<const Secrets> secrets_;
   CallGate open_gate_;
   CallGate admin_gate_;
+  const std::shared_ptr<Connections> open_connections_;
+  const std::shared_ptr<Connections> admin_connections_;
+  const std::shared_ptr<Connections> health_connections_;
   std::unique_ptr<Listener> open_;
   std::unique_ptr<Listener> admin_;
   std::unique_ptr<Listener> health_;

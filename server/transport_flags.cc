@@ -1,7 +1,6 @@
 #include "server/transport_flags.h"
 
 #include <algorithm>
-#include <chrono>
 #include <climits>
 #include <string>
 
@@ -16,11 +15,6 @@ constexpr double kMebi = 1 << 20;
 // An address, or nothing for "nowhere".
 std::string CheckAddressOrNone(const std::string& text) {
   return text.empty() ? "" : CheckAddress(text);
-}
-
-Duration Seconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
 }
 
 }  // namespace
@@ -86,6 +80,10 @@ void TransportFlags::AddConnectionFlags(CLI::App* app) {
                        const char* help) {
     AddNumberFlag(app, group, name, value, low, high, help);
   };
+  add("max-connections", &options_->max_connections, 0, 60'000,
+      "Connections at a time on the public listener; a further one is closed; "
+      "0: three quarters of the files that the process may open, at most "
+      "10000");
   add("max-message-mb", &max_message_mb_, 0.001, 1024,
       "Largest message, in MB of 2^20 bytes");
   add("max-metadata-kb", &max_metadata_kb_, 1, 1024,
@@ -95,6 +93,14 @@ void TransportFlags::AddConnectionFlags(CLI::App* app) {
   add("buffer-mb", &buffer_mb_, 1, 1e6,
       "What gRPC may buffer for all connections of a listener, in MB of 2^20 "
       "bytes; near it, it reads more slowly");
+  add("upload-mb", &upload_mb_, 1, 1e6,
+      "What all messages that are not complete may hold, in MB of 2^20 bytes; "
+      "beyond it, the connection that holds most is ended");
+  add("receive-timeout-s", &receive_timeout_s_, 0.1, 86400,
+      "How long a message may take to arrive; then its connection is ended");
+  AddFlag(app, group, "frame-guard", &options_->frame_guard,
+          "End connections that flood the server with frames: cancelled calls, "
+          "pings, settings, headers without end");
   add("connection-age-s", &age_s_, 0, 1e6,
       "How old a connection may become before its client is asked to open "
       "another, so that clients find new servers; 0: any age");
@@ -120,18 +126,20 @@ absl::Status TransportFlags::Take() {
     return absl::InvalidArgumentError(
         "--tls-client-ca: needs --tls-cert and --tls-key");
   }
-  options_->secrets.reload_period = Seconds(reload_s_);
+  options_->secrets.reload_period = FromSeconds(reload_s_);
   ConnectionLimits& limits = options_->limits;
   limits.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT_MAX}));
   limits.max_metadata_bytes = static_cast<int>(max_metadata_kb_ * 1024);
   limits.buffer_bytes = static_cast<size_t>(buffer_mb_ * kMebi);
-  limits.max_age = Seconds(age_s_);
-  limits.age_grace = Seconds(grace_s_);
-  limits.max_idle = Seconds(idle_s_);
-  limits.keepalive = Seconds(keepalive_s_);
-  limits.keepalive_timeout = Seconds(keepalive_timeout_s_);
-  limits.handshake_timeout = Seconds(handshake_timeout_s_);
+  options_->upload_bytes = static_cast<int64_t>(upload_mb_ * kMebi);
+  options_->receive_timeout = FromSeconds(receive_timeout_s_);
+  limits.max_age = FromSeconds(age_s_);
+  limits.age_grace = FromSeconds(grace_s_);
+  limits.max_idle = FromSeconds(idle_s_);
+  limits.keepalive = FromSeconds(keepalive_s_);
+  limits.keepalive_timeout = FromSeconds(keepalive_timeout_s_);
+  limits.handshake_timeout = FromSeconds(handshake_timeout_s_);
   return absl::OkStatus();
 }
 

@@ -32,6 +32,8 @@ class TransportFlags {
   double max_message_mb_ = 32;
   double max_metadata_kb_ = 8;
   double buffer_mb_ = 512;
+  double upload_mb_ = 256;
+  double receive_timeout_s_ = 60;
   double age_s_ = 0;
   double grace_s_ = 120;
   double idle_s_ = 600;

@@ -27,6 +27,14 @@ grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context,
   return reactor;
 }
 
+// Both live until the call is finished.
+ModelControl::Done FinishWith(grpc::ServerUnaryReactor* reactor,
+                              grpc::CallbackServerContext* context) {
+  return [reactor, context](const absl::Status& status) {
+    reactor->Finish(ToGrpcStatus(status, context));
+  };
+}
+
 v2::Caller CallerOf(const grpc::CallbackServerContext& context,
                     const Clock& clock) {
   return {DeadlineOf(context, clock), ClientIdOfPeer(context.peer())};
@@ -77,16 +85,19 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
 
 V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
                      Metrics* metrics, HealthService* health,
-                     CallRecords* records, const v2::ServingLimits& limits,
+                     CallRecords* records, v2::Statistics* statistics,
+                     ModelControl* control, const v2::ServingLimits& limits,
                      const Clock* clock)
     : models_(models),
       records_(records),
       health_(health),
       limits_(limits),
+      statistics_(statistics),
+      control_(control),
       infer_({.pipeline = pipeline,
               .models = models,
               .metrics = metrics,
-              .statistics = &statistics_,
+              .statistics = statistics,
               .clock = clock,
               .max_batch = limits.max_batch}) {}
 
@@ -147,12 +158,12 @@ grpc::ServerUnaryReactor* V2Service::ModelStatistics(
     inference::ModelStatisticsResponse* response) {
   if (request->name().empty()) {
     for (const v2::ModelView& view : v2::AllViews(*models_)) {
-      statistics_.Fill(view, response->add_model_stats());
+      statistics_->Fill(view, response->add_model_stats());
     }
     return Reply(context, absl::OkStatus());
   }
   const auto view = v2::FindView(*models_, request->name(), request->version());
-  if (view.ok()) statistics_.Fill(*view, response->add_model_stats());
+  if (view.ok()) statistics_->Fill(*view, response->add_model_stats());
   return Reply(context, view.status());
 }
 
@@ -201,16 +212,28 @@ V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
 
 grpc::ServerUnaryReactor* V2Service::RepositoryModelLoad(
     grpc::CallbackServerContext* context,
-    const inference::RepositoryModelLoadRequest*,
+    const inference::RepositoryModelLoadRequest* request,
     inference::RepositoryModelLoadResponse*) {
-  return Reply(context, Error(Reason::kNoModelControl));
+  if (control_ == nullptr)
+    return Reply(context, Error(Reason::kNoModelControl));
+  // A configuration or files that the client sends: models come from disk.
+  if (!request->parameters().empty()) {
+    return Reply(context, Error(Reason::kBadParameter));
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  control_->Load(request->model_name(), FinishWith(reactor, context));
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* V2Service::RepositoryModelUnload(
     grpc::CallbackServerContext* context,
-    const inference::RepositoryModelUnloadRequest*,
+    const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse*) {
-  return Reply(context, Error(Reason::kNoModelControl));
+  if (control_ == nullptr)
+    return Reply(context, Error(Reason::kNoModelControl));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  control_->Unload(request->model_name(), FinishWith(reactor, context));
+  return reactor;
 }
 
 }  // namespace groupmamba

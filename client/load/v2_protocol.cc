@@ -18,8 +18,7 @@ absl::StatusOr<inference::ModelMetadataResponse> GetMetadata(
   const auto stub =
       inference::GRPCInferenceService::NewStub(connection.channel());
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(5));
+  connection.Prepare(&context, std::chrono::seconds(5));
   inference::ModelMetadataRequest request;
   request.set_name(model);
   if (version != 0) request.set_version(absl::StrCat(version));

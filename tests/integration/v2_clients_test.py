@@ -29,33 +29,14 @@ SAMPLES = sorted(glob.glob(os.path.join(ROOT, "client/samples/*.png")))
 WINDOW_MS = os.environ.get("GROUPMAMBA_PERF_WINDOW_MS", "500")
 
 
-def fetch_clients():
-    """Why they are not there; None when they are."""
-    stamp = os.path.join(SITE, "lock")
-    with open(LOCK, encoding="utf-8") as lock:
-        wanted = lock.read()
-    if os.path.exists(stamp):
-        with open(stamp, encoding="utf-8") as installed:
-            if installed.read() == wanted:
-                return None
-    pip = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade",
-         "--disable-pip-version-check", "--root-user-action=ignore", "--only-binary=:all:",
-         "--require-hashes", "--target", SITE, "-r", LOCK],
-        stderr=subprocess.PIPE, text=True, check=False)
-    if pip.returncode != 0:
-        return pip.stderr.strip().splitlines()[-1] if pip.stderr else "pip failed"
-    with open(stamp, "w", encoding="utf-8") as installed:
-        installed.write(wanted)
-    return None
+sys.path.insert(0, os.path.join(ROOT, "tests/testing"))
+import wheels  # pylint: disable=wrong-import-position
 
-
-missing = fetch_clients()
+missing = wheels.install(LOCK, SITE)
 if missing:
     print("[  SKIPPED ] 1 test: the V2 clients could not be fetched:", missing)
     print("0 passed, 0 failed")
     sys.exit(0)
-sys.path.insert(0, SITE)
 
 # pylint: disable=wrong-import-position
 import grpc
