@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -89,7 +90,9 @@ Flags::Flags(Settings* settings)
           "Classifies pictures over gRPC with a GroupMamba model.\n"
           "Each setting is a flag (--max-batch 16), an environment variable "
           "(GROUPMAMBA_MAX_BATCH=16)\nor a line of the TOML file that --config "
-          "names (max-batch = 16); the earlier wins.",
+          "names (max-batch = 16); the earlier wins.\n"
+          "`groupmamba-server check SETTINGS` says whether it would serve with "
+          "them, and ends.",
           "groupmamba-server"),
       transport_(&settings->server.transport) {
   app_.formatter(std::make_shared<HelpFormatter>());
@@ -200,6 +203,19 @@ void Flags::AddOtherFlags() {
       "The least important that is written: debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
 
+  CallRecordsOptions& records = settings_->server.records;
+  Add(group, "journal", &records.journal,
+      "File to which a line is added for each request: its id, times, code, "
+      "version, and the CRC-32 of its message, which costs time")
+      ->type_name("FILE");
+  Add(group, "trace-file", &records.trace_file,
+      "File to which each traced request's spans are added as a line of OTLP's "
+      "JSON")
+      ->type_name("FILE");
+  AddNumber(group, "trace-ratio", &records.trace_ratio, 0, 1,
+            "The share of the requests without a traceparent that is traced; "
+            "with one, its flag decides");
+
   AddSettingsFile(std::make_shared<SettingsFile>(kPrefix), "GROUPMAMBA_CONFIG",
                   &app_)
       ->group(group);
@@ -260,6 +276,8 @@ absl::Status Flags::Take() {
   settings_->drain = {.linger = FromSeconds(drain_linger_s_),
                       .grace = FromSeconds(drain_grace_s_)};
   server.hang_after = FromSeconds(hang_s_);
+  server.records.seed =
+      (uint64_t{std::random_device()()} << 32) | std::random_device()();
   server.control.root = settings_->models;
   server.control.poll = FromSeconds(poll_models_s_);
   settings_->log_format =

@@ -21,6 +21,7 @@
 #include "server/decode_pool.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
+#include "server/receipt.h"
 #include "server/served_model.h"
 #include "server/task.h"
 #include "server/top_k.h"
@@ -53,16 +54,6 @@ struct ClassifyInput {
   // False: one of several pictures of a request that its service counts in the
   // metrics of requests.
   bool is_request = true;
-};
-
-// Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
-struct Receipt {
-  Duration decode = {};
-  Duration queue = {};
-  Duration batch_wait = {};
-  Duration inference = {};
-  Duration total = {};
-  int batch_size = 0;
 };
 
 struct Answer {

@@ -63,11 +63,12 @@ std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
 
 }  // namespace
 
-Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
-               Clock* clock)
+Server::Server(const ServerOptions& options, RecordFiles files,
+               std::vector<ModelFolder> models, Clock* clock)
     : clock_(clock),
       admission_(options.admission),
       metrics_(&admission_),
+      records_(options.records, std::move(files), &metrics_, clock),
       health_(HealthNames(models)),
       models_(MakeModels(std::move(models),
                          MakerOf(options, &metrics_, &health_, clock)),
@@ -80,18 +81,21 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
             health_.Set(name, serving);
           },
           clock),
-      classify_(&pipeline_, &models_, clock),
-      v2_(&pipeline_, &models_, &metrics_, &health_, &statistics_,
+      classify_(&pipeline_, &models_, &records_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &statistics_,
           /*control=*/nullptr, LimitsOf(options), clock),
-      admin_v2_(&pipeline_, &models_, &metrics_, &health_, &statistics_,
-                &control_, LimitsOf(options), clock) {
+      admin_v2_(&pipeline_, &models_, &metrics_, &health_, &records_,
+                &statistics_, &control_, LimitsOf(options), clock) {
+  metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
     Clock* clock) {
-  std::unique_ptr<Server> server(new Server(options, std::move(models), clock));
+  GM_ASSIGN_OR_RETURN(RecordFiles files, OpenRecordFiles(options.records));
+  std::unique_ptr<Server> server(
+      new Server(options, std::move(files), std::move(models), clock));
   GM_ASSIGN_OR_RETURN(
       server->transport_,
       Transport::Create(options.transport, &server->metrics_, clock));

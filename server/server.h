@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "model/config.h"
 #include "server/admission.h"
+#include "server/call_records.h"
 #include "server/classify_service.h"
 #include "server/health.h"
 #include "server/metrics.h"
@@ -37,6 +38,7 @@ struct ServerOptions {
   BatchPolicy batch;
   int instances = 1;
   std::string default_model;
+  CallRecordsOptions records;
   ModelControlOptions control;
 
   // Memory for pictures; null: ordinary memory.
@@ -66,8 +68,8 @@ class Server {
  public:
   // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
   // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on; those of
-  // Transport::Create.
+  // Errors: UNAVAILABLE, an address cannot be listened on; INVALID_ARGUMENT, a
+  // file of the records cannot be written to; those of Transport::Create.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -93,6 +95,10 @@ class Server {
   // Lets a Drain, now or later, not linger and not wait for those who wait.
   void HastenDrain();
 
+  // Writes out the journal and the spans; for a process that ends without
+  // destroying this.
+  void CloseRecords() { records_.Close(); }
+
   int port() const { return transport_->port(); }
   int admin_port() const { return transport_->admin_port(); }    // 0: none
   int health_port() const { return transport_->health_port(); }  // 0: none
@@ -101,8 +107,8 @@ class Server {
   Admission::Usage usage() const { return admission_.usage(); }
 
  private:
-  Server(const ServerOptions& options, std::vector<ModelFolder> models,
-         Clock* clock);
+  Server(const ServerOptions& options, RecordFiles files,
+         std::vector<ModelFolder> models, Clock* clock);
 
   void Linger(TimePoint until);
   void EndTransport();
@@ -113,6 +119,7 @@ class Server {
   bool hasten_ ABSL_GUARDED_BY(mutex_) = false;
   Admission admission_;
   Metrics metrics_;
+  CallRecords records_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
   Pipeline pipeline_;
