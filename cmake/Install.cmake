@@ -4,7 +4,7 @@
 include(GNUInstallDirs)
 set_target_properties(groupmamba-server groupmamba-client PROPERTIES
   INSTALL_RPATH "$ORIGIN/../lib/groupmamba")
-install(TARGETS groupmamba-server groupmamba-client)
+install(TARGETS groupmamba-server groupmamba-client groupmamba-decoder)
 if(GROUPMAMBA_TORCH)
   set(site ${GROUPMAMBA_DEPS_DIR}/site)
   install(FILES

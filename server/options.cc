@@ -89,6 +89,7 @@ class Flags {
   CLI::App app_;
 
   std::string engine_ = "native";
+  std::string decode_isolation_ = "none";
   double max_delay_ms_ = 5;
   double slo_ms_ = 0;
   double max_message_mb_ = 32;
@@ -178,6 +179,11 @@ void Flags::AddBatchFlags() {
             1e12, "Bytes of pictures in unanswered requests at most");
   AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
             1, 1024, "Threads that decode pictures");
+  Add(group, "decode-isolation", &decode_isolation_,
+      "none: pictures are decoded in the server's process; process: each "
+      "decoding thread has a confined process, groupmamba-decoder, which lies "
+      "beside the server's program and is restarted when it crashes")
+      ->check(CLI::IsMember({"none", "process"}));
   AddNumber(group, "jpeg-oversampling",
             &settings_->server.pipeline.jpeg_oversampling, 0, 16,
             "Decode large JPEGs at a half, a quarter or an eighth, but no "
@@ -257,6 +263,7 @@ absl::Status Flags::Take() {
         "--models is needed: the folder with <name>/<version>/config.json");
   }
   ServerOptions& server = settings_->server;
+  settings_->isolate_decoding = decode_isolation_ == "process";
   server.batch.max_delay = milliseconds(max_delay_ms_);
   server.batch.slo = milliseconds(slo_ms_);
   server.transport.max_message_bytes =

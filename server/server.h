@@ -16,6 +16,7 @@
 #include "server/admission.h"
 #include "server/classify_service.h"
 #include "server/health.h"
+#include "server/isolation/decoder_pool.h"
 #include "server/metrics.h"
 #include "server/metrics_page.h"
 #include "server/model_repository.h"
@@ -35,6 +36,10 @@ struct ServerOptions {
   int instances = 1;
   std::string default_model;
 
+  // Path of groupmamba-decoder: pictures are decoded in such processes, one for
+  // each of pipeline.decode_threads; empty: in this process.
+  std::string decoder_program;
+
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
 
@@ -47,9 +52,10 @@ struct ServerOptions {
 // Thread-safe. Its life: Start, Load, serving, Drain.
 class Server {
  public:
-  // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
-  // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on.
+  // Starts the decoders, listens for calls and for readers of the metrics.
+  // Health says NOT_SERVING, and Classify UNAVAILABLE, until Load has returned.
+  // `clock` must outlive it. Errors: UNAVAILABLE, an address cannot be listened
+  // on; a decoder's.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -76,13 +82,14 @@ class Server {
 
  private:
   Server(const ServerOptions& options, std::vector<ModelFolder> models,
-         Clock* clock);
+         std::unique_ptr<DecoderPool> decoders, Clock* clock);
 
   Clock* const clock_;
   Admission admission_;
   Metrics metrics_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
+  const std::unique_ptr<DecoderPool> decoders_;  // null: none
   Pipeline pipeline_;
   ClassifyService classify_;
   V2Service v2_;

@@ -66,6 +66,8 @@ constexpr Row kTable[] = {
      "the server is shutting down; try another"},
     {Reason::kNoModelControl, "no_model_control", StatusCode::kUnavailable,
      "models are not loaded or unloaded through this port"},
+    {Reason::kDecoderCrash, "decoder_crash", StatusCode::kInternal,
+     "the decoder failed on this picture"},
     {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
      "the model failed on this picture"},
     {Reason::kBadOutput, "bad_output", StatusCode::kInternal,
@@ -126,7 +128,8 @@ absl::Status ForClient(const absl::Status& status) {
     default:
       break;
   }
-  for (Reason reason : {Reason::kModelFailed, Reason::kBadOutput}) {
+  for (Reason reason :
+       {Reason::kDecoderCrash, Reason::kModelFailed, Reason::kBadOutput}) {
     if (status == Error(reason)) return status;
   }
   return Error(Reason::kInternal);

@@ -31,6 +31,7 @@ enum class Reason {
   kLoading,
   kDraining,
   kNoModelControl,
+  kDecoderCrash,
   kModelFailed,
   kBadOutput,
   kInternal,
