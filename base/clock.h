@@ -27,6 +27,16 @@ inline double ToMilliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
 
+// Cut to whole nanoseconds. What is beyond some 292 years does not fit.
+inline Duration FromSeconds(double seconds) {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double>(seconds));
+}
+inline Duration FromMilliseconds(double milliseconds) {
+  return std::chrono::duration_cast<Duration>(
+      std::chrono::duration<double, std::milli>(milliseconds));
+}
+
 // A time that can be read. Thread-safe.
 class TimeSource {
  public:

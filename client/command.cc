@@ -6,6 +6,32 @@
 #include "client/text.h"
 
 namespace groupmamba::client {
+namespace {
+
+void AddSecurityOptions(CLI::App* app, SecurityOptions* options) {
+  const auto add = [app](const char* name, std::string* value,
+                         const char* help) {
+    return app->add_option(name, *value, help)->group("Security");
+  };
+  const auto add_file = [add](const char* name, std::string* value,
+                              const char* help) {
+    add(name, value, help)->type_name("FILE")->check(CLI::ExistingFile);
+  };
+  add_file("--tls-ca", &options->tls_ca,
+           "Speak TLS with a server whose certificate is of these "
+           "authorities, PEM (default: plain text)");
+  add_file("--tls-cert", &options->tls_cert,
+           "The client's own certificate, PEM, for a server that asks for one");
+  add_file("--tls-key", &options->tls_key, "Its key, PEM");
+  add("--tls-server-name", &options->server_name,
+      "The name in the server's certificate (default: the host of --target)")
+      ->type_name("NAME");
+  add_file("--token-file", &options->token_file,
+           "Holds the token that the server asks for; without TLS, it is sent "
+           "in plain text");
+}
+
+}  // namespace
 
 void AddConnectionOptions(CLI::App* app, ConnectionOptions* options) {
   app->add_option("--target", options->target, "The server: HOST:PORT")
@@ -18,6 +44,7 @@ void AddConnectionOptions(CLI::App* app, ConnectionOptions* options) {
       ->type_name("S")
       ->check(CLI::Range(0.001, 3600.0))
       ->group("Server");
+  AddSecurityOptions(app, &options->security);
 }
 
 void AddModelOptions(CLI::App* app, ModelOptions* options) {
@@ -67,6 +94,11 @@ int FailCall(const Io& io, const Connection& connection,
              const absl::Status& status) {
   if (connection.IsLost(status)) {
     return Fail(io, kExitUnreachable, connection.UnreachableMessage());
+  }
+  if (absl::IsUnauthenticated(status)) {
+    return Fail(
+        io, kExitSomeFailed,
+        absl::StrCat(Describe(status), "; --token-file FILE sends one"));
   }
   return Fail(io, kExitSomeFailed, Describe(status));
 }

@@ -39,7 +39,7 @@ struct ModelOptions {
   int64_t version = 0;  // 0: the highest that is ready
 };
 
-// --target and --connect-timeout.
+// --target and --connect-timeout, and what security takes.
 void AddConnectionOptions(CLI::App* app, ConnectionOptions* options);
 
 // --model and --model-version.

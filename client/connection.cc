@@ -1,8 +1,6 @@
 #include "client/connection.h"
 
-#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -45,6 +43,9 @@ grpc::ChannelArguments ChannelArguments(const ConnectionOptions& options) {
   if (!options.shared) {
     // Channels of equal arguments would share their connections.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }
+  if (!options.security.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.security.server_name);
   }
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, options.retries ? 1 : 0);
   if (options.retries) {
@@ -157,8 +158,10 @@ absl::Status ToAbslStatus(const grpc::Status& status) {
 }
 
 Connection::Connection(const ConnectionOptions& options,
+                       std::string authorization,
                        std::shared_ptr<grpc::Channel> channel)
     : options_(options),
+      authorization_(std::move(authorization)),
       channel_(std::move(channel)),
       classifier_(v1::Classifier::NewStub(channel_)),
       generic_(std::make_unique<grpc::GenericStub>(channel_)),
@@ -167,23 +170,31 @@ Connection::Connection(const ConnectionOptions& options,
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
     const ConnectionOptions& options) {
   GM_ASSIGN_OR_RETURN(const std::string target, ChannelTarget(options.target));
-  auto connection = absl::WrapUnique(new Connection(
-      options,
-      grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
-                                ChannelArguments(options))));
-  const auto timeout = std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(options.connect_timeout_s));
+  GM_ASSIGN_OR_RETURN(const Security security, LoadSecurity(options.security));
+  auto connection = absl::WrapUnique(
+      new Connection(options, security.authorization,
+                     grpc::CreateCustomChannel(target, security.credentials,
+                                               ChannelArguments(options))));
+  const Duration timeout = FromSeconds(options.connect_timeout_s);
   if (!Connect(connection->channel_.get(), timeout)) {
     return absl::UnavailableError(connection->UnreachableMessage());
   }
   return connection;
 }
 
+void Connection::Prepare(grpc::ClientContext* context,
+                         Duration deadline) const {
+  context->set_deadline(In(deadline));
+  if (!authorization_.empty()) {
+    context->AddMetadata("authorization", authorization_);
+  }
+}
+
 void Connection::StartClassify(
     std::shared_ptr<const v1::ClassifyRequest> request, Duration deadline,
     std::function<void(ClassifyOutcome)> done) {
   auto call = std::make_shared<ClassifyCall>();
-  call->context->set_deadline(In(deadline));
+  Prepare(call->context.get(), deadline);
   call->request = std::move(request);
   call->start = RealClock::Get()->Now();
   classifier_->async()->Classify(
@@ -208,7 +219,7 @@ void Connection::StartCall(
     Duration deadline,
     std::function<void(const grpc::Status&, const grpc::ByteBuffer&)> done) {
   auto call = std::make_shared<GenericCall>();
-  call->context->set_deadline(In(deadline));
+  Prepare(call->context.get(), deadline);
   generic_->UnaryCall(call->context.get(), method, grpc::StubOptions(), request,
                       &call->response,
                       [call, done = std::move(done)](grpc::Status status) {
@@ -217,10 +228,17 @@ void Connection::StartCall(
                       });
 }
 
+void Connection::StartStream(
+    const std::string& method, grpc::ClientContext* context,
+    grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor) {
+  generic_->PrepareBidiStreamingCall(context, method, grpc::StubOptions(),
+                                     reactor);
+}
+
 absl::StatusOr<v1::ListModelsResponse> Connection::ListModels(
     Duration deadline) {
   grpc::ClientContext context;
-  context.set_deadline(In(deadline));
+  Prepare(&context, deadline);
   v1::ListModelsResponse response;
   const grpc::Status status =
       classifier_->ListModels(&context, v1::ListModelsRequest(), &response);
@@ -231,7 +249,7 @@ absl::StatusOr<v1::ListModelsResponse> Connection::ListModels(
 absl::StatusOr<v1::GetModelResponse> Connection::GetModel(
     const std::string& model, int64_t version, Duration deadline) {
   grpc::ClientContext context;
-  context.set_deadline(In(deadline));
+  Prepare(&context, deadline);
   v1::GetModelRequest request;
   request.set_model(model);
   request.set_version(version);
@@ -245,7 +263,7 @@ absl::StatusOr<v1::GetModelResponse> Connection::GetModel(
 absl::StatusOr<::grpc::health::v1::HealthCheckResponse> Connection::CheckHealth(
     const std::string& service, Duration deadline) {
   grpc::ClientContext context;
-  context.set_deadline(In(deadline));
+  Prepare(&context, deadline);
   ::grpc::health::v1::HealthCheckRequest request;
   request.set_service(service);
   ::grpc::health::v1::HealthCheckResponse response;
@@ -260,6 +278,20 @@ bool Connection::IsLost(const absl::Status& status) const {
 }
 
 std::string Connection::UnreachableMessage() const {
+  const SecurityOptions& security = options_.security;
+  if (security.tls_ca.empty() && SpeaksTls(options_.target)) {
+    return absl::StrCat("the server at ", options_.target,
+                        " speaks TLS: pass --tls-ca FILE, with the certificate "
+                        "of its authority.");
+  }
+  if (!security.tls_ca.empty()) {
+    return absl::StrCat(
+        "no TLS connection to the server at ", options_.target,
+        ". Is it running, with --tls-cert? Is its certificate of an authority "
+        "in --tls-ca, and for the name in --target (--tls-server-name gives "
+        "another)? Does it want a certificate of ours (--tls-cert, "
+        "--tls-key)?");
+  }
   return absl::StrCat(
       "the server at ", options_.target,
       " cannot be reached. Is it running? Start one with 'groupmamba-server "

@@ -5,8 +5,10 @@
 #define GROUPMAMBA_CLIENT_CONNECTION_H_
 
 #include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/client_callback.h>
 
 #include <functional>
 #include <memory>
@@ -15,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "client/security.h"
 #include "proto/groupmamba/v1/classifier.grpc.pb.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 
@@ -40,6 +43,8 @@ struct ConnectionOptions {
   // Whether the connection to a server may be one that another Connection has
   // opened; gRPC shares them otherwise.
   bool shared = true;
+
+  SecurityOptions security;
 };
 
 // `target` as gRPC takes it: a list becomes the numeric addresses that it
@@ -64,7 +69,8 @@ struct ClassifyOutcome {
 class Connection {
  public:
   // Connects, at most `connect_timeout_s` long. UNAVAILABLE, with a sentence
-  // that says what to do next, when the server cannot be reached.
+  // that says what to do next, when the server cannot be reached; the errors of
+  // LoadSecurity.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(
       const ConnectionOptions& options);
 
@@ -81,6 +87,12 @@ class Connection {
       std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
           done);
 
+  // Prepares a bidirectional stream of any method; the reactor starts it.
+  // Neither it nor the context may go before the stream is done.
+  void StartStream(
+      const std::string& method, grpc::ClientContext* context,
+      grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor);
+
   // Blocking calls, bounded by `deadline`.
   absl::StatusOr<v1::ListModelsResponse> ListModels(Duration deadline);
   absl::StatusOr<v1::GetModelResponse> GetModel(const std::string& model,
@@ -93,17 +105,21 @@ class Connection {
   // to a server that answered UNAVAILABLE.
   bool IsLost(const absl::Status& status) const;
 
-  // For calls of other services than ours.
+  // Readies a call: its deadline, from now, and the token.
+  void Prepare(grpc::ClientContext* context, Duration deadline) const;
+
+  // For calls of other services than ours; Prepare() them.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
 
   // The sentence of Open()'s error.
   std::string UnreachableMessage() const;
 
  private:
-  Connection(const ConnectionOptions& options,
+  Connection(const ConnectionOptions& options, std::string authorization,
              std::shared_ptr<grpc::Channel> channel);
 
   const ConnectionOptions options_;
+  const std::string authorization_;  // empty: none
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Classifier::Stub> classifier_;
   const std::unique_ptr<grpc::GenericStub> generic_;

@@ -24,12 +24,11 @@ prometheus::ClientMetric Sample(const std::string& model, double value) {
 // One sample a model.
 std::function<Samples()> EachModel(
     const ModelRepository* models,
-    std::function<Duration(const Batcher&)> value) {
+    std::function<double(const Batcher&)> value) {
   return [models, value = std::move(value)] {
     Samples samples;
     for (const auto& model : models->models()) {
-      samples.push_back(
-          Sample(model->folder().name, ToSeconds(value(model->batcher()))));
+      samples.push_back(Sample(model->folder().name, value(model->batcher())));
     }
     return samples;
   };
@@ -53,25 +52,43 @@ Samples BatchTimes(const ModelRepository* models) {
 }  // namespace
 
 std::shared_ptr<prometheus::Collectable> MakeBatchMetrics(
-    const ModelRepository* models) {
+    const ModelRepository* models, int decode_threads) {
   return std::make_shared<Gauges>(
-      std::vector<Gauges::Gauge>{},
+      std::vector<Gauges::Gauge>{{"groupmamba_decode_threads",
+                                  "Threads that decode pictures.",
+                                  [decode_threads] { return decode_threads; }}},
       std::vector<Gauges::Labelled>{
           {"groupmamba_batch_wait_seconds",
            "How long a free instance waits for company, mean of the latest "
            "batches.",
            EachModel(models,
-                     [](const Batcher& b) { return b.wait_for_company(); })},
+                     [](const Batcher& b) {
+                       return ToSeconds(b.wait_for_company());
+                     })},
           {"groupmamba_predicted_wait_seconds",
            "How long a request of normal priority that came now would wait for "
            "the model.",
            EachModel(models,
                      [](const Batcher& b) {
-                       return b.Predict(Priority::kNormal).start;
+                       return ToSeconds(b.Predict(Priority::kNormal).start);
                      })},
           {"groupmamba_batch_time_seconds",
            "How long a batch of a size keeps an instance busy, as learned.",
-           [models] { return BatchTimes(models); }}});
+           [models] { return BatchTimes(models); }},
+          {"groupmamba_model_instances",
+           "Instances of the model, on all devices together.",
+           EachModel(models,
+                     [](const Batcher& b) { return b.options().instances; })},
+          {"groupmamba_batch_max_delay_seconds",
+           "The setting max-delay-ms: how long a free instance may wait.",
+           EachModel(models,
+                     [](const Batcher& b) {
+                       return ToSeconds(b.options().policy.max_delay);
+                     })},
+          {"groupmamba_batch_slo_seconds", "The setting slo-ms; 0: none.",
+           EachModel(models, [](const Batcher& b) {
+             return ToSeconds(b.options().policy.slo);
+           })}});
 }
 
 }  // namespace groupmamba

@@ -13,9 +13,10 @@
 namespace groupmamba {
 
 // Thread-safe. `models` must outlive it. Batch sizes are 1, 2, 4, ... and the
-// largest, so that there are few lines.
+// largest, so that there are few lines. The settings that `plan` needs are
+// there, too.
 std::shared_ptr<prometheus::Collectable> MakeBatchMetrics(
-    const ModelRepository* models);
+    const ModelRepository* models, int decode_threads);
 
 }  // namespace groupmamba
 

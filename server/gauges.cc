@@ -24,7 +24,8 @@ std::vector<prometheus::MetricFamily> Gauges::Collect() const {
     prometheus::MetricFamily family;
     family.name = gauge.name;
     family.help = gauge.help;
-    family.type = prometheus::MetricType::Gauge;
+    family.type = gauge.is_counter ? prometheus::MetricType::Counter
+                                   : prometheus::MetricType::Gauge;
     family.metric = gauge.samples();
     families.push_back(std::move(family));
   }

@@ -25,11 +25,12 @@ class Gauges : public prometheus::Collectable {
     bool is_counter = false;  // only ever rises
   };
 
-  // One gauge with labels: gives a sample for each of their sets.
+  // One gauge or counter with labels: gives a sample for each of their sets.
   struct Labelled {
     std::string name;
     std::string help;
     std::function<std::vector<prometheus::ClientMetric>()> samples;
+    bool is_counter = false;  // the samples hold counters
   };
 
   explicit Gauges(std::vector<Gauge> gauges,

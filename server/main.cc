@@ -50,17 +50,21 @@ EngineFactory FactoryFor(const Settings& settings,
   };
 }
 
-// HOST:PORT with the port that was chosen.
+// HOST:PORT with the port that was chosen; "off" where nothing listens.
 std::string Address(const std::string& listen, int port) {
+  if (listen.empty()) return "off";
   return absl::StrCat(listen.substr(0, listen.rfind(':') + 1), port);
 }
 
 void LogAddresses(absl::string_view event, const Settings& settings,
                   const Server& server) {
+  const TransportOptions& transport = settings.server.transport;
   Log(LogLevel::kInfo, event,
-      {{"address", Address(settings.server.transport.listen, server.port())},
+      {{"address", Address(transport.listen, server.port())},
        {"metrics",
-        Address(settings.server.metrics_listen, server.metrics_port())}});
+        Address(settings.server.metrics_listen, server.metrics_port())},
+       {"admin", Address(transport.admin, server.admin_port())},
+       {"health", Address(transport.health, server.health_port())}});
 }
 
 // Whatever the working folder and the PATH are.
@@ -116,8 +120,9 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
   signals->AwaitFirst();
-  const bool drained =
-      (*server)->Drain(RealClock::Get()->Now() + settings.drain_timeout);
+  // Nothing is to be had of lingering with a device that is lost.
+  if (lost) settings.drain.linger = {};
+  const bool drained = (*server)->Drain(settings.drain);
   signals->OnFurther(nullptr);
   if (!drained) EndWithout("some requests were not answered in time");
   Log(LogLevel::kInfo, "drained");

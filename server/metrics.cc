@@ -20,9 +20,10 @@ constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
 constexpr DispatchReason kDispatchReasons[] = {
     DispatchReason::kFull, DispatchReason::kWait, DispatchReason::kDrain};
-constexpr Reason kRefusals[] = {Reason::kQueueFull, Reason::kBytesFull,
-                                Reason::kLate,      Reason::kOverShare,
-                                Reason::kDraining,  Reason::kLoading};
+constexpr Reason kRefusals[] = {
+    Reason::kQueueFull, Reason::kBytesFull,  Reason::kLate,
+    Reason::kOverShare, Reason::kDraining,   Reason::kLoading,
+    Reason::kNoToken,   Reason::kWrongToken, Reason::kNotAllowed};
 
 // From 0.1 ms to 10 s, densest below 100 ms.
 const Buckets& LatencyBuckets() {
@@ -216,6 +217,10 @@ void Metrics::UnknownModelRequestEnded(Protocol protocol,
 void Metrics::Refused(Reason reason, Duration after) {
   refused_[static_cast<size_t>(reason)]->Increment();
   refusal_->Observe(ToSeconds(after));
+}
+
+void Metrics::NotAllowed(Reason reason) {
+  refused_[static_cast<size_t>(reason)]->Increment();
 }
 
 void Metrics::Add(std::shared_ptr<prometheus::Collectable> collectable) {

@@ -96,6 +96,10 @@ class Metrics {
   // `after`: since the request's arrival.
   void Refused(Reason reason, Duration after);
 
+  // A call that was refused by its headers: kNoToken, kWrongToken or
+  // kNotAllowed.
+  void NotAllowed(Reason reason);
+
   // Adds to what the page shows; before serving.
   void Add(std::shared_ptr<prometheus::Collectable> collectable);
 

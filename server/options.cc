@@ -9,6 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
 #include "base/cores.h"
+#include "base/status_macros.h"
+#include "server/flag.h"
+#include "server/transport_flags.h"
 
 namespace groupmamba {
 namespace {
@@ -16,19 +19,6 @@ namespace {
 constexpr double kMebi = 1 << 20;
 
 constexpr char kPrefix[] = "GROUPMAMBA_";
-
-// HOST:PORT, as far as it can be told without listening.
-std::string CheckAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  int port = -1;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port < 0 ||
-      port > 65535) {
-    return absl::StrCat(text,
-                        " is not ADDRESS:PORT with a port from 0 to 65535");
-  }
-  return "";
-}
 
 std::string CheckDevice(const std::string& text) {
   int number = -1;
@@ -38,12 +28,6 @@ std::string CheckDevice(const std::string& text) {
     return "";
   }
   return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
-}
-
-// Without an exponent.
-std::string Plain(double number) {
-  const auto whole = static_cast<int64_t>(number);
-  return whole == number ? absl::StrCat(whole) : absl::StrCat(number);
 }
 
 LogLevel LogLevelOf(const std::string& name) {
@@ -66,16 +50,12 @@ class Flags {
   template <typename T>
   CLI::Option* Add(const std::string& group, const std::string& name, T* value,
                    const std::string& help) {
-    return app_.add_option("--" + name, *value, help)
-        ->group(group)
-        ->capture_default_str();
+    return AddFlag(&app_, group, name, value, help);
   }
   template <typename T>
   void AddNumber(const std::string& group, const std::string& name, T* value,
                  double low, double high, const std::string& help) {
-    Add(group, name, value,
-        absl::StrCat(help, "; ", Plain(low), " to ", Plain(high)))
-        ->check(CLI::Range(static_cast<T>(low), static_cast<T>(high)));
+    AddNumberFlag(&app_, group, name, value, low, high, help);
   }
 
   void AddModelFlags();
@@ -87,16 +67,18 @@ class Flags {
 
   Settings* const settings_;
   CLI::App app_;
+  TransportFlags transport_;
 
   std::string engine_ = "native";
   std::string decode_isolation_ = "none";
   double max_delay_ms_ = 5;
   double slo_ms_ = 0;
-  double max_message_mb_ = 32;
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
-  double drain_timeout_s_ = 25;
+  double drain_linger_s_ = 0;
+  double drain_grace_s_ = 25;
+  double hang_s_ = 30;
   std::string log_format_ = "text";
   std::string log_level_ = "info";
 };
@@ -108,9 +90,11 @@ Flags::Flags(Settings* settings)
           "Each setting is a flag (--max-batch 16), an environment variable "
           "(GROUPMAMBA_MAX_BATCH=16)\nor a line of the TOML file that --config "
           "names (max-batch = 16); the earlier wins.",
-          "groupmamba-server") {
+          "groupmamba-server"),
+      transport_(&settings->server.transport) {
   app_.formatter(std::make_shared<HelpFormatter>());
   AddModelFlags();
+  transport_.AddTo(&app_);
   AddListenFlags();
   AddBatchFlags();
   AddLimitFlags();
@@ -151,10 +135,6 @@ void Flags::AddModelFlags() {
 
 void Flags::AddListenFlags() {
   const std::string group = "Listening";
-  Add(group, "listen", &settings_->server.transport.listen,
-      "Where gRPC listens, HOST:PORT; port 0: any free one")
-      ->check(CheckAddress)
-      ->type_name("ADDRESS");
   Add(group, "metrics", &settings_->server.metrics_listen,
       "Where /metrics listens, HOST:PORT; port 0: any free one")
       ->check(CheckAddress)
@@ -193,8 +173,6 @@ void Flags::AddBatchFlags() {
 
 void Flags::AddLimitFlags() {
   const std::string group = "Limits";
-  AddNumber(group, "max-message-mb", &max_message_mb_, 0.001, 1024,
-            "Largest message, in MB of 2^20 bytes");
   AddNumber(group, "max-picture-mb", &max_picture_mb_, 0.001, 1024,
             "Largest encoded picture, in MB of 2^20 bytes");
   AddNumber(group, "max-pixels", &settings_->server.pipeline.decode.max_pixels,
@@ -207,8 +185,16 @@ void Flags::AddLimitFlags() {
 
 void Flags::AddOtherFlags() {
   const std::string group = "Running";
-  AddNumber(group, "drain-timeout-s", &drain_timeout_s_, 0, 3600,
-            "After SIGTERM, how long to wait for answers to what was accepted");
+  AddNumber(group, "drain-linger-s", &drain_linger_s_, 0, 3600,
+            "After SIGTERM, how long to serve on as NOT_SERVING, so that load "
+            "balancers look elsewhere before anything is refused");
+  AddNumber(
+      group, "drain-grace-s", &drain_grace_s_, 0.1, 3600,
+      "After SIGTERM, when the process has ended at the latest, the "
+      "linger included; whoever is not answered by then gets UNAVAILABLE");
+  AddNumber(group, "hang-s", &hang_s_, 0, 3600,
+            "A batch that takes longer hangs: the server says NOT_SERVING, "
+            "drains and ends with code 1, to be replaced; 0: never");
   Add(group, "log-format", &log_format_,
       "Of diagnostics on standard error: text or json")
       ->check(CLI::IsMember({"text", "json"}));
@@ -242,15 +228,11 @@ absl::Status Flags::Parse(std::vector<std::string> arguments) {
 
 // What CLI11 cannot take over by itself.
 absl::Status Flags::Take() {
-  const auto milliseconds = [](double ms) {
-    return std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, std::milli>(ms));
-  };
   double fake_ms = 0;
   if (absl::StartsWith(engine_, "fake:") &&
       absl::SimpleAtod(engine_.substr(5), &fake_ms) && fake_ms >= 0 &&
       fake_ms <= 60'000) {
-    settings_->fake_engine = milliseconds(fake_ms);
+    settings_->fake_engine = FromMilliseconds(fake_ms);
   } else if (engine_ == "torch") {
     settings_->engine.implementation = EngineImplementation::kTorch;
   } else if (engine_ != "native") {
@@ -264,18 +246,23 @@ absl::Status Flags::Take() {
   }
   ServerOptions& server = settings_->server;
   settings_->isolate_decoding = decode_isolation_ == "process";
-  server.batch.max_delay = milliseconds(max_delay_ms_);
-  server.batch.slo = milliseconds(slo_ms_);
-  server.transport.max_message_bytes =
-      static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT32_MAX}));
+  server.batch.max_delay = FromMilliseconds(max_delay_ms_);
+  server.batch.slo = FromMilliseconds(slo_ms_);
+  GM_RETURN_IF_ERROR(transport_.Take());
   server.pipeline.decode.max_bytes =
       static_cast<size_t>(max_picture_mb_ * kMebi);
-  server.pipeline.default_deadline = milliseconds(default_deadline_ms_);
-  server.pipeline.max_deadline = milliseconds(max_deadline_ms_);
+  server.pipeline.default_deadline = FromMilliseconds(default_deadline_ms_);
+  server.pipeline.max_deadline = FromMilliseconds(max_deadline_ms_);
   if (settings_->engine.threads == 0) {
     settings_->engine.threads = std::max(1, UsableCores() / server.instances);
   }
-  settings_->drain_timeout = milliseconds(drain_timeout_s_ * 1000);
+  if (drain_linger_s_ >= drain_grace_s_) {
+    return absl::InvalidArgumentError(
+        "--drain-linger-s: it is part of --drain-grace-s and must be shorter");
+  }
+  settings_->drain = {.linger = FromSeconds(drain_linger_s_),
+                      .grace = FromSeconds(drain_grace_s_)};
+  server.hang_after = FromSeconds(hang_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);

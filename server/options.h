@@ -25,7 +25,7 @@ struct Settings {
   // Service time of the fake engine; unset: the real one.
   std::optional<Duration> fake_engine;
 
-  Duration drain_timeout = std::chrono::seconds(25);
+  DrainTimes drain;
   LogFormat log_format = LogFormat::kText;
   LogLevel log_level = LogLevel::kInfo;
 

@@ -253,4 +253,8 @@ void Pipeline::Abort() {
   for (const auto& model : models_->models()) model->batcher().Abort();
 }
 
+void Pipeline::GiveUp() {
+  for (const auto& model : models_->models()) model->batcher().GiveUp();
+}
+
 }  // namespace groupmamba

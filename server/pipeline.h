@@ -103,9 +103,11 @@ class Pipeline {
   // Shutting down, in this order. Close: from now on requests get UNAVAILABLE,
   // and those inside no longer wait for company. AwaitIdle: true once nobody is
   // inside, false at `until`. Abort: those who still wait get UNAVAILABLE.
+  // GiveUp: those in the model do, too; for models that hang.
   void Close();
   bool AwaitIdle(TimePoint until);
   void Abort();
+  void GiveUp();
 
  private:
   QueueKey MakeKey(const ClassifyInput& input, TimePoint now);

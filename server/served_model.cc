@@ -25,6 +25,7 @@ BatcherOptions ForBatcher(const ModelConfig& config,
               [metrics](const BatchReport& batch) {
                 metrics->BatchStarted(batch.size, batch.reason);
               },
+          .hang_after = options.hang_after,
           .on_device_lost = options.on_device_lost};
 }
 

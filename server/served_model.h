@@ -30,6 +30,7 @@ struct ServedModelOptions {
   int instances = 1;      // at least 1
   int max_waiting = 256;  // as the admission's: bounds the slots
   SlotPool::Allocate allocate_slot = nullptr;
+  Duration hang_after = {};  // 0: a batch may take any time
   std::function<void()> on_device_lost = {};
 };
 

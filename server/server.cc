@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -13,7 +14,7 @@ namespace {
 // For connections' last words, once every call of ours is finished.
 constexpr Duration kTransportGrace = std::chrono::milliseconds(500);
 
-// For batches that run when the drain's time is over.
+// At a drain's end, for batches that run when the others are sent away.
 constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
 
 std::vector<std::unique_ptr<ServedModel>> MakeModels(
@@ -24,6 +25,7 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
       .instances = options.instances,
       .max_waiting = options.admission.max_waiting,
       .allocate_slot = options.allocate_slot,
+      .hang_after = options.hang_after,
       .on_device_lost = [health, tell = options.on_device_lost] {
         Log(LogLevel::kError, "a device is lost");
         health->Drain();
@@ -107,7 +109,7 @@ Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
            .max_waiting = options.admission.max_waiting,
            .default_deadline = options.pipeline.default_deadline},
           clock) {
-  metrics_.Add(MakeBatchMetrics(&models_));
+  metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
   metrics_.Add(MakeDecoderMetrics(decoders_.get()));
 }
 
@@ -118,12 +120,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   std::unique_ptr<Server> server(
       new Server(options, std::move(models), std::move(decoders), clock));
   GM_ASSIGN_OR_RETURN(
+      server->transport_,
+      Transport::Create(options.transport, &server->metrics_, clock));
+  GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  GM_ASSIGN_OR_RETURN(
-      server->transport_,
-      Transport::Start(options.transport,
-                       {&server->classify_, &server->v2_, &server->health_}));
+  const std::vector<grpc::Service*> open = {&server->classify_, &server->v2_,
+                                            &server->health_};
+  // An operator can try on the admin port what the public one answers.
+  GM_RETURN_IF_ERROR(server->transport_->Listen(
+      {.open = open, .admin = open, .health = {&server->health_}}));
   return server;
 }
 
@@ -137,26 +143,58 @@ absl::Status Server::Load(const EngineFactory& factory) {
   return absl::OkStatus();
 }
 
-bool Server::Drain(TimePoint until) {
+bool Server::Drain(const DrainTimes& times) {
+  const TimePoint start = clock_->Now();
+  const TimePoint end = start + times.grace;
+  const TimePoint give_up = end - std::min(kTransportGrace, times.grace / 8);
+  const TimePoint abort = give_up - std::min(kLastBatchGrace, times.grace / 4);
   health_.Drain();
   for (const auto& model : models_.models()) model->metrics().SetReady(false);
+  if (times.linger > Duration::zero()) {
+    Linger(std::min(start + times.linger, abort));
+  }
   pipeline_.Close();
   Log(LogLevel::kInfo, "draining",
       {{"in_flight", admission_.usage().in_flight}});
-  if (pipeline_.AwaitIdle(until)) return true;
+  if (pipeline_.AwaitIdle(abort)) return true;
   pipeline_.Abort();
-  return pipeline_.AwaitIdle(clock_->Now() + kLastBatchGrace);
+  if (pipeline_.AwaitIdle(give_up)) return true;
+  pipeline_.GiveUp();
+  // Who is still inside is being decoded, which is bounded, or lost. gRPC waits
+  // for calls that are not finished, however long.
+  if (pipeline_.AwaitIdle(end)) EndTransport();
+  return false;
 }
 
-void Server::HastenDrain() { pipeline_.Abort(); }
+void Server::Linger(TimePoint until) {
+  Log(LogLevel::kInfo, "lingering",
+      {{"seconds", ToSeconds(until - clock_->Now())}});
+  MutexLock lock(&mutex_);
+  while (!hasten_ && clock_->Now() < until) {
+    clock_->WaitUntil(&hastened_, &mutex_, until);
+  }
+}
+
+void Server::HastenDrain() {
+  {
+    MutexLock lock(&mutex_);
+    hasten_ = true;
+    hastened_.NotifyAll();
+  }
+  pipeline_.Abort();
+}
+
+void Server::EndTransport() {
+  health_.Drain();
+  health_.EndWatches();
+  transport_->Shutdown(kTransportGrace);
+}
 
 Server::~Server() {
   if (transport_ != nullptr) {
     pipeline_.Close();
     pipeline_.Abort();
-    health_.Drain();
-    health_.EndWatches();
-    transport_->Shutdown(kTransportGrace);
+    EndTransport();
   }
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "model/config.h"
 #include "server/admission.h"
 #include "server/classify_service.h"
@@ -43,10 +44,23 @@ struct ServerOptions {
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
 
+  // A batch that takes longer hangs, which is as if its device had failed; 0:
+  // it may take any time.
+  Duration hang_after = std::chrono::seconds(30);
+
   // Called when a device failed for good, once the health says NOT_SERVING: the
   // process should end and be replaced. May be called again; must not block.
   // May be empty.
   std::function<void()> on_device_lost = {};
+};
+
+struct DrainTimes {
+  // How long to serve on while the health says NOT_SERVING, so that balancers
+  // stop sending before anything is refused.
+  Duration linger = {};
+
+  // What the whole drain may take.
+  Duration grace = std::chrono::seconds(25);
 };
 
 // Thread-safe. Its life: Start, Load, serving, Drain.
@@ -55,7 +69,7 @@ class Server {
   // Starts the decoders, listens for calls and for readers of the metrics.
   // Health says NOT_SERVING, and Classify UNAVAILABLE, until Load has returned.
   // `clock` must outlive it. Errors: UNAVAILABLE, an address cannot be listened
-  // on; a decoder's.
+  // on; those of Transport::Create and DecoderPool::Start.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -67,15 +81,20 @@ class Server {
   // error.
   absl::Status Load(const EngineFactory& factory);
 
-  // Says NOT_SERVING, refuses what is new with UNAVAILABLE, and waits until
-  // everything that was accepted is answered. At `until` those who wait for the
-  // model get UNAVAILABLE. True: nobody is inside any more.
-  bool Drain(TimePoint until);
+  // In order: says NOT_SERVING; lingers; refuses what is new with UNAVAILABLE;
+  // waits until everything that was accepted is answered. Near the grace's end
+  // those who wait for the model get UNAVAILABLE, and at last those in it.
+  // True: nobody is inside any more, and the server can be destroyed. False: a
+  // thread hangs and all calls are ended as far as can be; end the process
+  // without.
+  bool Drain(const DrainTimes& times);
 
-  // Lets a Drain that is under way not wait any longer.
+  // Lets a Drain, now or later, not linger and not wait for those who wait.
   void HastenDrain();
 
   int port() const { return transport_->port(); }
+  int admin_port() const { return transport_->admin_port(); }    // 0: none
+  int health_port() const { return transport_->health_port(); }  // 0: none
   int metrics_port() const { return metrics_page_->port(); }
   const Metrics& metrics() const { return metrics_; }
   Admission::Usage usage() const { return admission_.usage(); }
@@ -84,7 +103,13 @@ class Server {
   Server(const ServerOptions& options, std::vector<ModelFolder> models,
          std::unique_ptr<DecoderPool> decoders, Clock* clock);
 
+  void Linger(TimePoint until);
+  void EndTransport();
+
   Clock* const clock_;
+  Mutex mutex_;
+  CondVar hastened_;
+  bool hasten_ ABSL_GUARDED_BY(mutex_) = false;
   Admission admission_;
   Metrics metrics_;
   HealthService health_;  // before the models, whose threads tell it

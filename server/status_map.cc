@@ -66,6 +66,13 @@ constexpr Row kTable[] = {
      "the server is shutting down; try another"},
     {Reason::kNoModelControl, "no_model_control", StatusCode::kUnavailable,
      "models are not loaded or unloaded through this port"},
+    {Reason::kNoToken, "no_token", StatusCode::kUnauthenticated,
+     "this server asks for a token, in the header 'authorization: Bearer "
+     "TOKEN'"},
+    {Reason::kWrongToken, "wrong_token", StatusCode::kUnauthenticated,
+     "the server does not know this token"},
+    {Reason::kNotAllowed, "not_allowed", StatusCode::kPermissionDenied,
+     "this token does not allow that call"},
     {Reason::kDecoderCrash, "decoder_crash", StatusCode::kInternal,
      "the decoder failed on this picture"},
     {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
@@ -123,6 +130,8 @@ absl::Status ForClient(const absl::Status& status) {
     case StatusCode::kResourceExhausted:
     case StatusCode::kDeadlineExceeded:
     case StatusCode::kCancelled:
+    case StatusCode::kUnauthenticated:
+    case StatusCode::kPermissionDenied:
     case StatusCode::kUnavailable:
       return status;
     default:

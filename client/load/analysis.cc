@@ -45,11 +45,6 @@ double BatchHalfWidthMs(const LoadResult& result, double quantile) {
   return kStudent * std::sqrt(variance / n);
 }
 
-Duration FromMs(double ms) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::milli>(ms));
-}
-
 }  // namespace
 
 double OfferedPerSecond(const LoadPlan& plan, const LoadResult& result) {
@@ -116,9 +111,9 @@ std::optional<std::pair<Duration, Duration>> QuantileRange(
   return std::pair(
       std::max(Duration(0), std::min(result.latency.Quantile(
                                          std::max(0.0, quantile - spread)),
-                                     middle - FromMs(half))),
+                                     middle - FromMilliseconds(half))),
       std::max(result.latency.Quantile(std::min(1.0, quantile + spread)),
-               middle + FromMs(half)));
+               middle + FromMilliseconds(half)));
 }
 
 std::vector<TimeRow> TimeTable(const LoadResult& result,

@@ -1,5 +1,6 @@
 #include "client/load/arrivals.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -17,11 +18,9 @@ namespace {
 constexpr size_t kMaxTrace = 10'000'000;
 constexpr double kMaxSeconds = 1e9;  // three decades; more is never
 
-Duration FromSeconds(double seconds) {
+Duration AfterStart(double seconds) {
   // Written so that what is no number is never, too.
-  if (!(seconds < kMaxSeconds)) return Arrivals::kNever;
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
+  return seconds < kMaxSeconds ? FromSeconds(seconds) : Arrivals::kNever;
 }
 
 // When `calls` calls are due at this rate: the inverse of the rate's integral.
@@ -67,16 +66,14 @@ absl::StatusOr<Trace> ReadTrace(std::istream* in) {
         seconds >= kMaxSeconds) {
       return wrong("is no time in seconds");
     }
-    const Duration time = FromSeconds(seconds);
-    if (!trace.empty() && time < trace.back()) {
-      return wrong("is earlier than the time before it");
-    }
     if (trace.size() >= kMaxTrace) return wrong("is one too many");
-    trace.push_back(time);
+    trace.push_back(AfterStart(seconds));
   }
   if (trace.empty()) {
     return absl::InvalidArgumentError("holds no time");
   }
+  // A journal is in the order in which its calls ended.
+  std::sort(trace.begin(), trace.end());
   return trace;
 }
 
@@ -87,13 +84,13 @@ Duration Arrivals::Next() {
   }
   if (kind_ == ArrivalKind::kConstant) {
     // Not a sum of gaps, whose rounding would add up.
-    return FromSeconds(TimeOf(static_cast<double>(++count_), rate_));
+    return AfterStart(TimeOf(static_cast<double>(++count_), rate_));
   }
   // The inverse of the distribution at 53 random bits in [0, 1): the standard
   // library's own exponential_distribution differs between implementations.
   const double uniform = std::ldexp(static_cast<double>(random_() >> 11), -53);
   expected_ -= std::log1p(-uniform);
-  return FromSeconds(TimeOf(expected_, rate_));
+  return AfterStart(TimeOf(expected_, rate_));
 }
 
 }  // namespace groupmamba::client

@@ -26,10 +26,10 @@ enum class ArrivalKind {
 using Trace = std::vector<Duration>;
 
 // Reads a trace: one time a line, in seconds, or a journal of `load`
-// (client/load/journal.h), whose planned times count. The times begin where the
-// first line says; empty lines and those that begin with # are passed over.
-// INVALID_ARGUMENT, with the number of the line, where one is no time, is
-// earlier than the one before, or is the ten-millionth.
+// (client/load/journal.h), whose planned times count; in any order. The times
+// begin where the earliest says; empty lines and those that begin with # are
+// passed over. INVALID_ARGUMENT, with the number of the line, where one is no
+// time, or is the ten-millionth.
 absl::StatusOr<Trace> ReadTrace(std::istream* in);
 
 // Calls a second over the time: `from` until `begin`, then in a straight line

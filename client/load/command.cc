@@ -29,9 +29,9 @@ struct Outcome {
   int code = kExitOk;
 };
 
-int WriteFile(const Io& io, const std::string& path,
-              const std::string& content) {
-  std::ofstream file(path);
+int WriteFile(const Io& io, const std::string& path, const std::string& content,
+              std::ios::openmode mode = std::ios::out) {
+  std::ofstream file(path, mode);
   file << content << std::flush;
   if (file) return kExitOk;
   return Fail(io, kExitSomeFailed,
@@ -53,14 +53,19 @@ int Print(const LoadOptions& options, const Outcome& outcome, const Io& io) {
   if (written == kExitOk && !options.junit_file.empty()) {
     written = WriteFile(io, options.junit_file, ReportJunit(outcome.json));
   }
+  if (written == kExitOk && !options.summary_file.empty()) {
+    // A job's other steps write there, too.
+    written = WriteFile(io, options.summary_file, ReportMarkdown(outcome.json),
+                        std::ios::app);
+  }
   return written != kExitOk ? written : outcome.code;
 }
 
 // The files that come at the end are tried at the beginning: a long run must
 // not be lost to a wrong name. Empty when all is well.
 std::string CannotWrite(const LoadOptions& options) {
-  for (const std::string& path :
-       {options.json_file, options.html_file, options.junit_file}) {
+  for (const std::string& path : {options.json_file, options.html_file,
+                                  options.junit_file, options.summary_file}) {
     if (path.empty() || path == "-") continue;
     if (!std::ofstream(path, std::ios::app)) {
       return absl::StrCat("load: '", Printable(path), "' cannot be written to");
@@ -143,10 +148,9 @@ Duration TrialDuration(const LoadPlan& plan, const Objective& objective,
   for (const LatencyGoal& goal : objective.latencies) {
     rarest = std::min(rarest, 1 - goal.quantile);
   }
-  const std::chrono::duration<double> wanted(10 / rarest / rate);
-  return std::clamp(std::chrono::duration_cast<Duration>(
-                        std::min(wanted, std::chrono::duration<double>(1e6))),
-                    plan.duration, 6 * plan.duration);
+  const double wanted = 10 / rarest / rate;
+  return std::clamp(FromSeconds(std::min(wanted, 1e6)), plan.duration,
+                    6 * plan.duration);
 }
 
 Outcome RunSearch(const LoadOptions& options, LoadSession* session,

@@ -1,7 +1,6 @@
 #include "client/load/grpc_target.h"
 
 #include <grpcpp/support/slice.h>
-#include <zlib.h>
 
 #include <chrono>
 #include <utility>
@@ -11,10 +10,39 @@
 namespace groupmamba::client {
 namespace {
 
-Duration FromMilliseconds(double milliseconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double, std::milli>(milliseconds));
+void Fill(const v1::ClassifyResponse& response, LoadAnswer* answer) {
+  answer->version = response.version();
+  const v1::Timing& timing = response.timing();
+  answer->batch_size = timing.batch_size();
+  answer->server_decode = FromMilliseconds(timing.decode_ms());
+  answer->server_queue = FromMilliseconds(timing.queue_ms());
+  answer->server_batch_wait = FromMilliseconds(timing.batch_wait_ms());
+  answer->server_inference = FromMilliseconds(timing.inference_ms());
+  answer->server_total = FromMilliseconds(timing.total_ms());
 }
+
+LoadAnswer ReadClassifyResponse(const grpc::ByteBuffer& reply) {
+  LoadAnswer answer;
+  v1::ClassifyResponse response;
+  if (response.ParseFromString(ToString(reply))) {
+    Fill(response, &answer);
+  } else {
+    answer.code = absl::StatusCode::kInternal;
+  }
+  return answer;
+}
+
+StreamAnswer ReadStreamResponse(const grpc::ByteBuffer& reply) {
+  StreamAnswer read;
+  v1::ClassifyStreamResponse response;
+  if (!response.ParseFromString(ToString(reply))) return read;
+  read.id = response.id();
+  read.answer.code = static_cast<absl::StatusCode>(response.code());
+  if (response.has_response()) Fill(response.response(), &read.answer);
+  return read;
+}
+
+}  // namespace
 
 std::string ToString(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
@@ -26,46 +54,23 @@ std::string ToString(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
-LoadAnswer ReadClassifyResponse(const grpc::ByteBuffer& reply) {
-  LoadAnswer answer;
-  v1::ClassifyResponse response;
-  if (!response.ParseFromString(ToString(reply))) {
-    answer.code = absl::StatusCode::kInternal;
-    return answer;
-  }
-  answer.version = response.version();
-  const v1::Timing& timing = response.timing();
-  answer.batch_size = timing.batch_size();
-  answer.server_decode = FromMilliseconds(timing.decode_ms());
-  answer.server_queue = FromMilliseconds(timing.queue_ms());
-  answer.server_batch_wait = FromMilliseconds(timing.batch_wait_ms());
-  answer.server_inference = FromMilliseconds(timing.inference_ms());
-  answer.server_total = FromMilliseconds(timing.total_ms());
-  return answer;
-}
-
-// A fraction of 1 that looks like chance and is a function of both: the finish
-// of SplitMix64.
-double Fraction(uint64_t seed, uint64_t index) {
-  uint64_t z = seed * 0xD1B54A32D192ED03 + (index + 1) * 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) / 9007199254740992.0;  // 2^53
-}
-
-}  // namespace
-
-void LoadRequests::Add(const google::protobuf::MessageLite& request) {
-  const std::string bytes = request.SerializeAsString();
-  crcs.push_back(static_cast<uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size())));
-  const grpc::Slice slice(bytes);
-  messages.emplace_back(&slice, 1);
-}
-
 LoadProtocol ClassifyProtocol() {
   return {"/groupmamba.v1.Classifier/Classify", ReadClassifyResponse};
+}
+
+StreamProtocol ClassifyStreamProtocol(Duration deadline) {
+  const auto milliseconds = static_cast<uint32_t>(
+      std::chrono::ceil<std::chrono::milliseconds>(deadline).count());
+  return {"/groupmamba.v1.Classifier/ClassifyStream",
+          [milliseconds](const std::string& id, size_t request_bytes) {
+            v1::ClassifyStreamRequest item;
+            item.set_id(id);
+            item.set_deadline_ms(milliseconds);
+            return item.SerializeAsString() +
+                   FieldHead(v1::ClassifyStreamRequest::kRequestFieldNumber,
+                             request_bytes);
+          },
+          ReadStreamResponse};
 }
 
 absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
@@ -89,33 +94,16 @@ absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
 
 GrpcTarget::GrpcTarget(LoadProtocol protocol,
                        std::vector<std::unique_ptr<Connection>> connections,
-                       std::vector<LoadRequests> models, Duration deadline,
-                       uint64_t seed)
+                       const RequestMix* requests, Duration deadline)
     : protocol_(std::move(protocol)),
       connections_(std::move(connections)),
-      models_(std::move(models)),
-      deadline_(deadline),
-      seed_(seed) {
-  for (const LoadRequests& model : models_) weights_ += model.weight;
-}
-
-GrpcTarget::Choice GrpcTarget::Choose(int64_t index) const {
-  size_t model = 0;
-  if (models_.size() > 1) {
-    double at = Fraction(seed_, index) * weights_;
-    while (model + 1 < models_.size() && at >= models_[model].weight) {
-      at -= models_[model++].weight;
-    }
-  }
-  return {model, index % models_[model].messages.size()};
-}
+      requests_(requests),
+      deadline_(deadline) {}
 
 void GrpcTarget::Start(int64_t index,
                        std::function<void(const LoadAnswer&)> done) {
-  const Choice choice = Choose(index);
   connections_[index % connections_.size()]->StartCall(
-      protocol_.method, &models_[choice.model].messages[choice.message],
-      deadline_,
+      protocol_.method, &requests_->Message(index), deadline_,
       [this, done = std::move(done)](const grpc::Status& status,
                                      const grpc::ByteBuffer& reply) {
         LoadAnswer answer;
@@ -126,11 +114,6 @@ void GrpcTarget::Start(int64_t index,
         }
         done(answer);
       });
-}
-
-uint32_t GrpcTarget::Crc(int64_t index) const {
-  const Choice choice = Choose(index);
-  return models_[choice.model].crcs[choice.message];
 }
 
 }  // namespace groupmamba::client

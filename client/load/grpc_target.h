@@ -1,11 +1,10 @@
-// What a load test calls over gRPC: serialised requests, sent in turn over
-// several connections. A protocol is a method's name and a function that reads
-// its reply.
+// What a load test calls over gRPC, a call for each request: serialised
+// requests, sent in turn over several connections. A protocol is a method's
+// name and a function that reads its reply.
 
 #ifndef GROUPMAMBA_CLIENT_LOAD_GRPC_TARGET_H_
 #define GROUPMAMBA_CLIENT_LOAD_GRPC_TARGET_H_
 
-#include <google/protobuf/message_lite.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
@@ -18,26 +17,11 @@
 #include "base/clock.h"
 #include "client/connection.h"
 #include "client/load/payload.h"
+#include "client/load/request_mix.h"
+#include "client/load/stream_target.h"
 #include "client/load/target.h"
 
 namespace groupmamba::client {
-
-// The requests of one model, which are sent in turn.
-struct LoadRequests {
-  // Serialises one more.
-  void Add(const google::protobuf::MessageLite& request);
-
-  double weight = 1;  // how often this model is called, beside the others'
-  std::vector<grpc::ByteBuffer> messages;  // at least one
-  std::vector<uint32_t> crcs;              // CRC-32 of each message
-};
-
-// A model that is called.
-struct LoadModel {
-  std::string name;     // as the server says it
-  int64_t version = 0;  // 0: the server named none
-  LoadRequests requests;
-};
 
 struct LoadProtocol {
   std::string method;  // "/package.Service/Method"
@@ -46,8 +30,12 @@ struct LoadProtocol {
   std::function<LoadAnswer(const grpc::ByteBuffer&)> read;
 };
 
-// groupmamba.v1.Classifier/Classify.
+// groupmamba.v1.Classifier/Classify and ClassifyStream.
 LoadProtocol ClassifyProtocol();
+StreamProtocol ClassifyStreamProtocol(Duration deadline);
+
+// The bytes of a message, in one piece.
+std::string ToString(const grpc::ByteBuffer& buffer);
 
 // Asks for the model and makes a request of each picture. `version` 0: the
 // server's choice, which is then fixed: a run is of one model, whatever is
@@ -60,32 +48,19 @@ absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
 // Start() is called by one thread at a time.
 class GrpcTarget : public LoadTarget {
  public:
-  // At least one connection and one model. Which model is called is drawn by
-  // weight, from the seed and the call's index.
+  // At least one connection. `requests` must outlive it.
   GrpcTarget(LoadProtocol protocol,
              std::vector<std::unique_ptr<Connection>> connections,
-             std::vector<LoadRequests> models, Duration deadline,
-             uint64_t seed);
+             const RequestMix* requests, Duration deadline);
 
   void Start(int64_t index,
              std::function<void(const LoadAnswer&)> done) override;
 
-  // The CRC-32 of the message that call `index` sends. Thread-safe.
-  uint32_t Crc(int64_t index) const;
-
  private:
-  struct Choice {
-    size_t model;
-    size_t message;
-  };
-  Choice Choose(int64_t index) const;
-
   const LoadProtocol protocol_;
   const std::vector<std::unique_ptr<Connection>> connections_;
-  const std::vector<LoadRequests> models_;
+  const RequestMix* const requests_;
   const Duration deadline_;
-  const uint64_t seed_;
-  double weights_ = 0;  // their sum
 };
 
 }  // namespace groupmamba::client

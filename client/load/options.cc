@@ -23,11 +23,6 @@ constexpr char kLoadGroup[] = "Load (one of the first five)";
 constexpr char kCallGroup[] = "Calls";
 constexpr char kReportGroup[] = "Report";
 
-Duration FromSeconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
-}
-
 void AddLoadKinds(CLI::App* app, LoadOptions* options) {
   LoadPlan* plan = &options->plan;
   const std::vector<CLI::Option*> kinds = {
@@ -154,6 +149,13 @@ void AddCallOptions(CLI::App* app, LoadOptions* options) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->group(kCallGroup);
+  app->add_option("--stream", options->streams,
+                  "Send the calls as items of so many streams, which share the "
+                  "connections, instead of a call each; 1 to 1000; 0: do not")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 1000))
+      ->group(kCallGroup);
   app->add_flag("--retries", options->connection.retries,
                 "Retry UNAVAILABLE and RESOURCE_EXHAUSTED, at most five "
                 "attempts a call; a retried call counts as one")
@@ -177,6 +179,11 @@ void AddReportOptions(CLI::App* app, LoadOptions* options) {
       ->group(kReportGroup);
   app->add_option("--junit", options->junit_file,
                   "Write whether the objective was met as JUnit's XML")
+      ->type_name("FILE")
+      ->group(kReportGroup);
+  app->add_option("--github-summary", options->summary_file,
+                  "Append the result as Markdown, for the page that GitHub "
+                  "shows of a job: --github-summary \"$GITHUB_STEP_SUMMARY\"")
       ->type_name("FILE")
       ->group(kReportGroup);
   app->add_option("--baseline", options->baseline_file,
@@ -336,6 +343,10 @@ absl::Status FinishOptions(const CLI::App& app, LoadOptions* options) {
   }
   if (options->v2 && options->priority != v1::PRIORITY_UNSPECIFIED) {
     return absl::InvalidArgumentError("--priority goes with --protocol grpc");
+  }
+  if (options->streams > 0 && options->connection.retries) {
+    return absl::InvalidArgumentError(
+        "--retries goes with calls, not with --stream");
   }
   if (options->plan.ramp_to > 0 && !given("--rate")) {
     return absl::InvalidArgumentError("--ramp-to goes with --rate");

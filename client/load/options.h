@@ -35,6 +35,7 @@ struct LoadOptions {
   double warmup_s = 1;
   int deadline_ms = 1000;
   int connections = 1;
+  int streams = 0;  // 0: a call each
   v1::Priority priority = v1::PRIORITY_UNSPECIFIED;
   bool v2 = false;  // the V2 inference protocol instead of ours
   std::string synthetic;
@@ -48,6 +49,7 @@ struct LoadOptions {
   std::string json_file;
   std::string html_file;
   std::string junit_file;
+  std::string summary_file;
   std::string journal_file;
   std::string baseline_file;
 

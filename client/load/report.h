@@ -14,6 +14,7 @@
 #include "client/load/objective.h"
 #include "client/load/runner.h"
 #include "client/load/slo_search.h"
+#include "client/plan/profile.h"
 
 namespace groupmamba::client {
 
@@ -25,6 +26,7 @@ struct LoadContext {
   std::string payload;        // for example "12 pictures"
   int deadline_ms = 0;
   int connections = 1;
+  int streams = 0;  // that carry the calls; 0: a call each
   bool retries = false;
 
   std::string command;  // the command line
@@ -38,6 +40,7 @@ struct LoadReport {
   LoadContext context;
   LoadResult result;
   std::optional<ServerActivity> server;
+  std::optional<Profile> profile;  // of a single server and model
   std::optional<Objective> objective;
 };
 
@@ -71,6 +74,10 @@ std::string ReportHtml(const Json& json, const std::string& text);
 // The JSON of any of these as a JUnit test suite: a case for each goal of the
 // objective (without one: that no call fails), and one that the run is valid.
 std::string ReportJunit(const Json& json);
+
+// The same cases and the main figures of each run as tables in Markdown, for
+// the page that GitHub shows of a job.
+std::string ReportMarkdown(const Json& json);
 
 }  // namespace groupmamba::client
 

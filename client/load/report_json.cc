@@ -89,6 +89,7 @@ Json PlanJson(const LoadPlan& plan, const LoadContext& context) {
   json["deadline_ms"] = context.deadline_ms;
   json["payload"] = context.payload;
   json["connections"] = context.connections;
+  json["streams"] = context.streams;
   json["retries"] = context.retries;
   return json;
 }
@@ -242,6 +243,7 @@ void AddFigures(const LoadReport& report, Json* out) {
     json["time"] = TimeJson(report);
   }
   if (report.server) json["server"] = ServerJson(*report.server, plan);
+  if (report.profile) json["profile"] = ToJson(*report.profile);
   json["spectrum_ms"] = {{"latency", SpectrumJson(result.latency)},
                          {"service", SpectrumJson(result.service)}};
   json["series"] = SeriesJson(result);

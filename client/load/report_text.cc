@@ -191,6 +191,8 @@ std::string LoadHeadline(const LoadPlan& plan, const LoadContext& context) {
       context.connections > 1
           ? absl::StrCat(", ", context.connections, " connections")
           : "",
+      context.streams > 0 ? absl::StrCat(", ", context.streams, " streams")
+                          : "",
       context.retries ? ", with retries" : "", "\n");
 }
 

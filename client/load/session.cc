@@ -1,5 +1,6 @@
 #include "client/load/session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -9,7 +10,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/command.h"
+#include "client/load/grpc_target.h"
 #include "client/load/live_line.h"
+#include "client/load/stream_target.h"
 #include "client/load/v2_protocol.h"
 #include "client/text.h"
 
@@ -34,6 +37,21 @@ std::optional<ServerActivity> Between(const std::vector<MetricsPage>& before,
   return all;
 }
 
+// For `plan`: what the server has learned and how it is set, and of this run
+// how long decoding took and what the receipts leave to gRPC and the network.
+std::optional<Profile> MeasuredProfile(const MetricsPage& page,
+                                       const LoadReport& report) {
+  absl::StatusOr<Profile> profile = ProfileOf(page, report.context.model);
+  if (!profile.ok()) return std::nullopt;
+  const Receipts& receipts = report.result.receipts;
+  if (receipts.count > 0) {
+    profile->decode = receipts.decode / receipts.count;
+    profile->transport = std::max(
+        Duration(0), (receipts.service - receipts.total) / receipts.count);
+  }
+  return *std::move(profile);
+}
+
 std::string PayloadName(const LoadOptions& options, size_t pictures) {
   if (!options.synthetic.empty()) {
     return absl::StrCat(
@@ -54,6 +72,7 @@ std::unique_ptr<LoadSession> LoadSession::Open(const LoadOptions& options,
   session->context_.target = options.connection.target;
   session->context_.deadline_ms = options.deadline_ms;
   session->context_.connections = options.connections;
+  session->context_.streams = options.streams;
   session->context_.retries = options.connection.retries;
   session->context_.command = io.command_line;
   session->context_.machine = DescribeMachine();
@@ -102,10 +121,18 @@ bool LoadSession::MakeTarget(int* code) {
   }
   context_.model = absl::StrJoin(names, ",");
   context_.payload = PayloadName(options_, pictures->size());
-  target_ = std::make_unique<GrpcTarget>(
-      options_.v2 ? V2Protocol() : ClassifyProtocol(), std::move(connections_),
-      std::move(requests), std::chrono::milliseconds(options_.deadline_ms),
-      options_.plan.seed);
+  requests_ =
+      std::make_unique<RequestMix>(std::move(requests), options_.plan.seed);
+  const Duration deadline = std::chrono::milliseconds(options_.deadline_ms);
+  if (options_.streams > 0) {
+    target_ = std::make_unique<StreamTarget>(
+        options_.v2 ? V2StreamProtocol() : ClassifyStreamProtocol(deadline),
+        std::move(connections_), options_.streams, requests_.get(), deadline);
+  } else {
+    target_ = std::make_unique<GrpcTarget>(
+        options_.v2 ? V2Protocol() : ClassifyProtocol(),
+        std::move(connections_), requests_.get(), deadline);
+  }
   return true;
 }
 
@@ -154,6 +181,7 @@ LoadReport LoadSession::Run(const LoadPlan& plan, std::ostream* journal) {
                     .context = context_,
                     .result = {},
                     .server = {},
+                    .profile = {},
                     .objective = options_.objective};
   report.context.started =
       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now(), absl::UTCTimeZone());
@@ -168,14 +196,18 @@ LoadReport LoadSession::Run(const LoadPlan& plan, std::ostream* journal) {
   }
   std::optional<Journal> writer;
   if (journal != nullptr) {
-    writer.emplace(journal, [this](int64_t id) { return target_->Crc(id); });
+    writer.emplace(journal, [this](int64_t id) { return requests_->Crc(id); });
     watch.each_call = [&writer](const CallRecord& call) { writer->Add(call); };
   }
   report.result = RunLoad(plan, target_.get(), io_.clock, watch);
   if (io_.err_is_terminal) *io_.err << kClearLine << std::flush;
   if (before) {
-    if (const auto after = ReadPages())
+    if (const auto after = ReadPages()) {
       report.server = Between(*before, *after);
+      if (after->size() == 1 && options_.models.size() == 1) {
+        report.profile = MeasuredProfile(after->front(), report);
+      }
+    }
   }
   return report;
 }

@@ -11,11 +11,13 @@
 
 #include "absl/status/statusor.h"
 #include "client/io.h"
-#include "client/load/grpc_target.h"
 #include "client/load/journal.h"
 #include "client/load/metrics_page.h"
 #include "client/load/options.h"
+#include "client/load/payload.h"
 #include "client/load/report.h"
+#include "client/load/request_mix.h"
+#include "client/load/target.h"
 
 namespace groupmamba::client {
 
@@ -45,7 +47,8 @@ class LoadSession {
   const LoadOptions& options_;
   const Io& io_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::unique_ptr<GrpcTarget> target_;
+  std::unique_ptr<RequestMix> requests_;
+  std::unique_ptr<LoadTarget> target_;  // after the requests, which it sends
   LoadContext context_;
   bool warned_ = false;  // that there is no metrics page
 };

@@ -18,8 +18,7 @@ absl::StatusOr<inference::ModelMetadataResponse> GetMetadata(
   const auto stub =
       inference::GRPCInferenceService::NewStub(connection.channel());
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(5));
+  connection.Prepare(&context, std::chrono::seconds(5));
   inference::ModelMetadataRequest request;
   request.set_name(model);
   if (version != 0) request.set_version(absl::StrCat(version));
@@ -44,6 +43,26 @@ int64_t HighestVersion(const inference::ModelMetadataResponse& metadata) {
 LoadProtocol V2Protocol() {
   return {"/inference.GRPCInferenceService/ModelInfer",
           [](const grpc::ByteBuffer&) { return LoadAnswer{}; }};
+}
+
+StreamProtocol V2StreamProtocol() {
+  return {"/inference.GRPCInferenceService/ModelStreamInfer",
+          // A field more in front of the request's own.
+          [](const std::string& id, size_t) {
+            inference::ModelInferRequest request;
+            request.set_id(id);
+            return request.SerializeAsString();
+          },
+          [](const grpc::ByteBuffer& reply) {
+            StreamAnswer read;
+            inference::ModelStreamInferResponse response;
+            if (!response.ParseFromString(ToString(reply))) return read;
+            read.id = response.infer_response().id();
+            if (!response.error_message().empty()) {
+              read.answer.code = absl::StatusCode::kUnknown;
+            }
+            return read;
+          }};
 }
 
 absl::StatusOr<LoadModel> PrepareV2Model(const Connection& connection,

@@ -14,8 +14,10 @@
 
 namespace groupmamba::client {
 
-// ModelInfer. Its replies hold no receipt.
+// ModelInfer and ModelStreamInfer. Their replies hold no receipt, and the
+// stream's tell no code: a failure there is UNKNOWN.
 LoadProtocol V2Protocol();
+StreamProtocol V2StreamProtocol();
 
 // Asks for the model's metadata and makes a request of each picture. `version`
 // 0: the server's choice. Errors: the call's; INVALID_ARGUMENT, with a sentence

@@ -9,7 +9,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/status_macros.h"
 #include "client/json.h"
 
@@ -23,12 +22,11 @@ absl::Status Wrong(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("the profile ", what));
 }
 
-absl::StatusOr<Duration> FromSeconds(double seconds, absl::string_view name) {
+absl::StatusOr<Duration> Possible(double seconds, absl::string_view name) {
   if (!(seconds >= 0 && seconds <= kMostSeconds)) {
     return Wrong(absl::StrCat("has an impossible time: ", name));
   }
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
+  return FromSeconds(seconds);
 }
 
 absl::Status AddBatchTime(const std::string& size, double seconds,
@@ -38,49 +36,20 @@ absl::Status AddBatchTime(const std::string& size, double seconds,
     return Wrong(
         absl::StrCat("has a batch size that is not 1 to ", kMostBatch));
   }
-  GM_ASSIGN_OR_RETURN(profile->batch_times[n],
-                      FromSeconds(seconds, "of a batch"));
+  GM_ASSIGN_OR_RETURN(profile->batch_times[n], Possible(seconds, "of a batch"));
   return absl::OkStatus();
 }
 
-// Of a line such as `name{model="m",size="8"} 0.01`; empty when it has none.
-std::string LabelOf(absl::string_view line, absl::string_view label) {
-  const std::string start = absl::StrCat(label, "=\"");
-  const size_t at = line.find(start);
-  if (at == absl::string_view::npos) return "";
-  const absl::string_view rest = line.substr(at + start.size());
-  return std::string(rest.substr(0, rest.find('"')));
+// Of the sample's label; empty when it has none.
+std::string LabelOf(const Sample& sample, const std::string& label) {
+  const auto found = sample.labels.find(label);
+  return found == sample.labels.end() ? "" : found->second;
 }
 
-absl::StatusOr<Profile> FromPage(absl::string_view page, std::string model) {
-  Profile profile;
-  double decode_sum = 0;
-  double decodes = 0;
-  for (const absl::string_view line : absl::StrSplit(page, '\n')) {
-    const bool batch = absl::StartsWith(line, "groupmamba_batch_time_seconds{");
-    const bool decode =
-        absl::StartsWith(line, "groupmamba_stage_duration_seconds_") &&
-        LabelOf(line, "stage") == "decode";
-    double value = 0;
-    if ((!batch && !decode) ||
-        !absl::SimpleAtod(line.substr(line.rfind(' ') + 1), &value)) {
-      continue;
-    }
-    const std::string of = LabelOf(line, "model");
-    if (batch && model.empty()) model = of;
-    if (batch && of == model) {
-      GM_RETURN_IF_ERROR(AddBatchTime(LabelOf(line, "size"), value, &profile));
-    }
-    if (decode && (of == model || model.empty())) {
-      if (absl::StrContains(line, "_sum{")) decode_sum += value;
-      if (absl::StrContains(line, "_count{")) decodes += value;
-    }
-  }
-  if (decodes > 0) {
-    GM_ASSIGN_OR_RETURN(profile.decode,
-                        FromSeconds(decode_sum / decodes, "of decoding"));
-  }
-  return profile;
+// A server's setting that is a time, as its page tells it.
+absl::Status ReadSetting(const Sample& sample, Duration* setting) {
+  GM_ASSIGN_OR_RETURN(*setting, Possible(sample.value, "of a setting"));
+  return absl::OkStatus();
 }
 
 // Reads `name` of `json` where it is there.
@@ -121,30 +90,91 @@ absl::StatusOr<Profile> FromJson(absl::string_view text) {
   GM_RETURN_IF_ERROR(Read(json, "instances", 1, 64, &instances));
   GM_RETURN_IF_ERROR(Read(json, "max_delay_ms", 0, 1e6, &max_delay_ms));
   GM_RETURN_IF_ERROR(Read(json, "slo_ms", 0, 1e6, &slo_ms));
-  const auto milliseconds = [](double ms) {
-    return std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, std::milli>(ms));
-  };
-  profile.decode = milliseconds(decode_ms);
+  profile.decode = FromMilliseconds(decode_ms);
   profile.decode_threads = static_cast<int>(threads);
-  profile.transport = milliseconds(transport_ms);
+  profile.transport = FromMilliseconds(transport_ms);
   profile.instances = static_cast<int>(instances);
-  profile.policy.max_delay = milliseconds(max_delay_ms);
-  profile.policy.slo = milliseconds(slo_ms);
+  profile.policy.max_delay = FromMilliseconds(max_delay_ms);
+  profile.policy.slo = FromMilliseconds(slo_ms);
   return profile;
+}
+
+// What every profile needs.
+absl::Status Complete(Profile* profile) {
+  if (!profile->batch_times.contains(1)) {
+    return Wrong("has no time for a batch of 1; does it hold that model?");
+  }
+  profile->policy.max_batch = profile->batch_times.rbegin()->first;
+  return absl::OkStatus();
 }
 
 }  // namespace
 
+absl::StatusOr<Profile> ProfileOf(const MetricsPage& page, std::string model) {
+  Profile profile;
+  double decode_sum = 0;
+  double decodes = 0;
+  for (const Sample& sample : page) {
+    const bool batch = sample.name == "groupmamba_batch_time_seconds";
+    const std::string of = LabelOf(sample, "model");
+    if (batch && model.empty()) model = of;
+    if (sample.name == "groupmamba_decode_threads" && sample.value >= 1) {
+      profile.decode_threads = static_cast<int>(sample.value);
+    }
+    if (of != model) continue;
+    if (batch) {
+      GM_RETURN_IF_ERROR(
+          AddBatchTime(LabelOf(sample, "size"), sample.value, &profile));
+    } else if (sample.name == "groupmamba_model_instances" &&
+               sample.value >= 1) {
+      profile.instances = static_cast<int>(sample.value);
+    } else if (sample.name == "groupmamba_batch_max_delay_seconds") {
+      GM_RETURN_IF_ERROR(ReadSetting(sample, &profile.policy.max_delay));
+    } else if (sample.name == "groupmamba_batch_slo_seconds") {
+      GM_RETURN_IF_ERROR(ReadSetting(sample, &profile.policy.slo));
+    } else if (LabelOf(sample, "stage") == "decode") {
+      const absl::string_view name = sample.name;
+      if (name == "groupmamba_stage_duration_seconds_sum") {
+        decode_sum += sample.value;
+      } else if (name == "groupmamba_stage_duration_seconds_count") {
+        decodes += sample.value;
+      }
+    }
+  }
+  if (decodes > 0) {
+    GM_ASSIGN_OR_RETURN(profile.decode,
+                        Possible(decode_sum / decodes, "of decoding"));
+  }
+  GM_RETURN_IF_ERROR(Complete(&profile));
+  return profile;
+}
+
+Json ToJson(const Profile& profile) {
+  const auto ms = [](Duration time) {
+    return Rounded(ToMilliseconds(time), 4);
+  };
+  Json json;
+  json["batch_ms"] = Json::object();
+  for (const auto& [size, time] : profile.batch_times) {
+    json["batch_ms"][std::to_string(size)] = ms(time);
+  }
+  json["strays"] = profile.strays;
+  json["decode_ms"] = ms(profile.decode);
+  json["decode_threads"] = profile.decode_threads;
+  json["transport_ms"] = ms(profile.transport);
+  json["instances"] = profile.instances;
+  json["max_delay_ms"] = ms(profile.policy.max_delay);
+  json["slo_ms"] = ms(profile.policy.slo);
+  return json;
+}
+
 absl::StatusOr<Profile> ParseProfile(absl::string_view text,
                                      const std::string& model) {
-  const bool page = absl::StrContains(text, "groupmamba_batch_time_seconds{");
-  GM_ASSIGN_OR_RETURN(Profile profile,
-                      page ? FromPage(text, model) : FromJson(text));
-  if (!profile.batch_times.contains(1)) {
-    return Wrong("has no time for a batch of 1; does it hold that model?");
+  if (absl::StrContains(text, "groupmamba_batch_time_seconds{")) {
+    return ProfileOf(ParseMetrics(text), model);
   }
-  profile.policy.max_batch = profile.batch_times.rbegin()->first;
+  GM_ASSIGN_OR_RETURN(Profile profile, FromJson(text));
+  GM_RETURN_IF_ERROR(Complete(&profile));
   return profile;
 }
 

@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "client/json.h"
+#include "client/load/metrics_page.h"
 #include "server/batching/policy.h"
 
 namespace groupmamba::client {
@@ -30,9 +32,15 @@ struct Profile {
   BatchPolicy policy;  // max_batch follows from batch_times
 };
 
+// What a server's metrics page tells of `model`; empty: of the only one, or the
+// first. What it does not tell keeps its default. Errors: as below.
+absl::StatusOr<Profile> ProfileOf(const MetricsPage& page, std::string model);
+
+// As ParseProfile reads it.
+Json ToJson(const Profile& profile);
+
 // Reads
-//   - a server's metrics page, where `model` chooses the model; empty: the only
-//     one. What the page does not tell keeps its default.
+//   - a server's metrics page.
 //   - JSON: {"batch_ms": {"1": 5.1, "8": 9.8}, "strays": 0.02, "decode_ms":
 //   0.4,
 //     "decode_threads": 2, "transport_ms": 0.5, "instances": 1,

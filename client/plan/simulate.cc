@@ -17,11 +17,6 @@ namespace {
 
 constexpr Priority kPriority = Priority::kNormal;
 
-Duration FromSeconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
-}
-
 void Seed(const Profile& profile, ServiceTimes* times) {
   for (const auto& [size, time] : profile.batch_times) times->Seed(size, time);
 }

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/types/span.h"
+#include "base/log.h"
 #include "base/status_macros.h"
-#include "server/batching/run_batch.h"
 
 namespace groupmamba {
 namespace {
@@ -18,7 +18,9 @@ constexpr int kWaitMemory = 10;
 Batcher::Batcher(BatcherOptions options, Clock* clock)
     : options_(std::move(options)),
       clock_(clock),
-      forecast_(options_.policy.max_batch, options_.instances) {}
+      forecast_(options_.policy.max_batch, options_.instances),
+      told_(options_.instances),
+      running_(options_.instances) {}
 
 Batcher::~Batcher() {
   {
@@ -131,10 +133,35 @@ TimePoint Batcher::Expire() {
     Leave(expired, now);
     next = queue_.EarliestDeadline();
   }
+  for (int i = 0; i < options_.instances; ++i) {
+    for (auto& task : running_[i].TakeExpired(clock_->Now())) {
+      expired.push_back(std::move(task));
+    }
+    next = std::min({next, running_[i].EarliestDeadline(), WatchInstance(i)});
+  }
   for (auto& task : expired) {
     Task::Finish(std::move(task), Error(Reason::kExpired));
   }
   return next;
+}
+
+// When to look at the instance's call again.
+TimePoint Batcher::WatchInstance(int instance) {
+  const TimePoint since = running_[instance].since();
+  if (options_.hang_after == Duration::zero() || since == kForever) {
+    return kForever;
+  }
+  const TimePoint hangs = since + options_.hang_after;
+  const TimePoint now = clock_->Now();
+  if (now < hangs) return hangs;
+  {
+    MutexLock lock(&mutex_);
+    if (std::exchange(told_[instance], since) == since) return kForever;
+  }
+  Log(LogLevel::kError, "the model hangs",
+      {{"seconds", ToSeconds(now - since)}});
+  if (options_.on_device_lost) options_.on_device_lost();
+  return kForever;
 }
 
 void Batcher::Drain() {
@@ -154,6 +181,14 @@ void Batcher::Abort() {
   }
   for (auto& task : waiting) {
     Task::Finish(std::move(task), Error(Reason::kDraining));
+  }
+}
+
+void Batcher::GiveUp() {
+  for (RunningBatch& running : running_) {
+    for (auto& task : running.TakeAll()) {
+      Task::Finish(std::move(task), Error(Reason::kDraining));
+    }
   }
 }
 
@@ -178,7 +213,7 @@ void Batcher::RunInstance(int instance, const EngineFactory& factory) {
   while (true) {
     Batch batch = NextBatch(instance, ran);
     if (batch.tasks.empty()) return;
-    ran = RunBatch(engine->get(), std::move(batch));
+    ran = RunBatch(instance, engine->get(), std::move(batch));
   }
 }
 
@@ -272,12 +307,13 @@ Batcher::Batch Batcher::FormBatch(const Decision& decision, int instance,
   return batch;
 }
 
-Batcher::Ran Batcher::RunBatch(Engine* engine, Batch batch) {
+Batcher::Ran Batcher::RunBatch(int instance, Engine* engine, Batch batch) {
   const auto taken = static_cast<int>(batch.tasks.size());
   if (options_.on_batch) options_.on_batch({taken, batch.reason});
   const TimePoint from = clock_->Now();
-  const BatchOutcome outcome = groupmamba::RunBatch(
-      engine, options_.classes, clock_, std::move(batch.tasks));
+  const BatchOutcome outcome =
+      groupmamba::RunBatch(engine, options_.classes, clock_,
+                           &running_[instance], std::move(batch.tasks));
   if (outcome.device_lost && options_.on_device_lost) {
     options_.on_device_lost();
   }

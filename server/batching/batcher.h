@@ -19,6 +19,7 @@
 #include "server/batching/forecast.h"
 #include "server/batching/policy.h"
 #include "server/batching/queue.h"
+#include "server/batching/run_batch.h"
 #include "server/task.h"
 
 namespace groupmamba {
@@ -42,8 +43,12 @@ struct BatcherOptions {
   // Called when a batch starts, by the instance's thread. May be empty.
   std::function<void(const BatchReport&)> on_batch = {};
 
-  // Called after each batch that an engine answered with UNAVAILABLE: its
-  // device is lost. By the instance's thread. May be empty.
+  // A call of an engine that takes longer hangs; 0: none does.
+  Duration hang_after = {};
+
+  // Called after each batch that an engine answered with UNAVAILABLE, its
+  // device is lost, by the instance's thread; and for each call that hangs, by
+  // who calls Expire. May be empty.
   std::function<void()> on_device_lost = {};
 };
 
@@ -91,8 +96,8 @@ class Batcher {
   // then.
   void Cancel(const QueueKey& key);
 
-  // Ends everyone who waits here and whose deadline has come. The next
-  // deadline; kForever when nobody waits.
+  // Ends everyone here whose deadline has come, also in the model, and tells of
+  // calls that hang. When to look again; kForever: nobody is here.
   TimePoint Expire();
 
   // Pictures that wait for the model now.
@@ -112,6 +117,10 @@ class Batcher {
   // Everyone who waits, now or later, ends with kDraining. Running batches
   // finish.
   void Abort();
+
+  // Those in the model end with kDraining, too; what it answers is dropped. Its
+  // threads may hang for good: nothing but the process's end helps then.
+  void GiveUp();
 
  private:
   using Tasks = std::vector<std::unique_ptr<Task>>;
@@ -139,7 +148,8 @@ class Batcher {
   QueueView View(TimePoint free) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch FormBatch(const Decision& decision, int instance, TimePoint free,
                   TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Ran RunBatch(Engine* engine, Batch batch);
+  Ran RunBatch(int instance, Engine* engine, Batch batch);
+  TimePoint WatchInstance(int instance);
 
   // For tasks that leave the queue without having been computed.
   void Leave(const Tasks& tasks, TimePoint now)
@@ -163,6 +173,10 @@ class Batcher {
   absl::Status load_status_ ABSL_GUARDED_BY(mutex_);
   std::string device_ ABSL_GUARDED_BY(mutex_);
   std::string precision_ ABSL_GUARDED_BY(mutex_);
+  // By instance, when the hanging call began that was told last.
+  std::vector<TimePoint> told_ ABSL_GUARDED_BY(mutex_);
+
+  std::vector<RunningBatch> running_;  // by instance
 
   std::vector<std::thread> threads_;
 };

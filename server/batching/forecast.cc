@@ -14,11 +14,6 @@ constexpr double kPriorSeconds = 0.02;
 
 constexpr double kPreparationStep = 0.1;
 
-Duration FromSeconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
-}
-
 }  // namespace
 
 void CompanyRate::Arrive(TimePoint now) {

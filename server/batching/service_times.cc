@@ -56,8 +56,7 @@ void ServiceTimes::Observe(int size, Duration time) {
 }
 
 Duration ServiceTimes::Typical(int size) const {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds_[size - 1]));
+  return FromSeconds(seconds_[size - 1]);
 }
 
 double ServiceTimes::caution() const {

@@ -193,6 +193,17 @@ TEST_F(LoadCommandTest, APageHoldsTheReport) {
   EXPECT_THAT(page, HasSubstr("function lineChart("));
 }
 
+TEST_F(LoadCommandTest, TheSummaryIsAddedToWhatIsThere) {
+  const std::string file = folder_.Write("summary", "# Earlier step\n");
+  EXPECT_EQ(Load({"--concurrency", "1", "--synthetic", "2x2",
+                  "--github-summary", file})
+                .code,
+            kExitOk);
+  EXPECT_THAT(
+      testing::ReadFileForTest(file),
+      ::testing::StartsWith("# Earlier step\n### Load test passed: stub at "));
+}
+
 TEST_F(LoadCommandTest, JsonInAFileComesBesideTheText) {
   const std::string file = folder_.Path("report.json");
   const CommandResult result =

@@ -3,6 +3,8 @@
 # twelve bundled pictures, good and bad input in turn, then SIGTERM.
 # Usage: bundled_model_test.sh BIN_DIR CHECKOUT
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=serve.sh
+. "$(dirname "${BASH_SOURCE[0]}")/serve.sh"
 bin=$1
 root=$2
 work=$(mktemp -d)
@@ -23,14 +25,8 @@ check() {
   fi
 }
 
-"$bin/groupmamba-server" --models "$root/models" --listen 127.0.0.1:0 \
-  --metrics 127.0.0.1:0 2>"$work/log" &
-server=$!
-# tail ends with the server, so a server that dies cannot hang the test.
-tail -n +1 -f --pid=$server "$work/log" 2>/dev/null | grep -q -m1 ' serving ' || true
-target=$(sed -n 's/.* serving .*address=\([^ ]*\).*/\1/p' "$work/log")
-metrics=$(sed -n 's/.* serving .*metrics=\([^ ]*\).*/\1/p' "$work/log")
-[ -n "$target" ] || { cat "$work/log"; echo "0 passed, 1 failed"; exit 1; }
+start_server "$bin" "$work/log" --models "$root/models" ||
+  { echo "0 passed, 1 failed"; exit 1; }
 
 classify() { "$bin/groupmamba-client" classify --target "$target" --json "$@"; }
 # error_code: the code in the one JSON line on standard input.

@@ -134,11 +134,42 @@ TEST_F(DrainTest, ASecondSignalSparesOnlyTheBatchThatRuns) {
   EXPECT_EQ(server_->Wait(), 0);
 }
 
-TEST_F(DrainTest, TheDrainEndsAtItsTime) {
-  StartServer({"--engine=fake:1000", "--max-batch=1", "--drain-timeout-s=0.1"});
+TEST_F(DrainTest, NearItsEndOnlyTheBatchThatRunsIsWaitedFor) {
+  // A quarter of the grace is left for that.
+  StartServer({"--engine=fake:1000", "--max-batch=1", "--drain-grace-s=4"});
   StartCalls(5);
   server_->Signal(SIGTERM);
-  EXPECT_LT(AwaitCalls(), 5);
+  const int answered = AwaitCalls();
+  EXPECT_GE(answered, 1);
+  EXPECT_LT(answered, 5);
+  EXPECT_EQ(server_->Wait(), 0);
+}
+
+TEST_F(DrainTest, WhoIsInAModelThatHangsIsToldBeforeTheProcessEnds) {
+  StartServer({"--engine=fake:1500", "--max-batch=1", "--drain-grace-s=0.2"});
+  StartCalls(3);
+  server_->Signal(SIGTERM);
+  EXPECT_EQ(AwaitCalls(), 0);
+  EXPECT_EQ(server_->Wait(), 1);
+}
+
+TEST_F(DrainTest, AModelThatHangsEndsTheProcessToBeReplaced) {
+  StartServer({"--engine=fake:1500", "--max-batch=1", "--hang-s=0.1",
+               "--default-deadline-ms=100", "--drain-grace-s=0.2"});
+  const grpc::Status status = Classify();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(server_->AwaitLine("the model hangs"), HasSubstr("seconds="));
+  EXPECT_EQ(server_->Wait(), 1);
+}
+
+TEST_F(DrainTest, ItServesOnWhileItLingersAndASecondSignalEndsThat) {
+  StartServer(
+      {"--engine=fake:1", "--drain-linger-s=300", "--drain-grace-s=600"});
+  server_->Signal(SIGTERM);
+  server_->AwaitLine(" lingering ");
+  EXPECT_TRUE(Classify().ok());
+  server_->Signal(SIGTERM);
+  EXPECT_THAT(server_->AwaitLine("drained"), HasSubstr("drained"));
   EXPECT_EQ(server_->Wait(), 0);
 }
 

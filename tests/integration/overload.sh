@@ -11,6 +11,8 @@
 # 90 % at 10 times, 99 % of the refusals come within 4 ms by the server's clock and 20 ms
 # by the client's, and recovery takes at most 2 s.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=serve.sh
+. "$(dirname "${BASH_SOURCE[0]}")/serve.sh"
 bin=$1 seconds=$2
 shift 2
 load=()
@@ -20,15 +22,9 @@ while [ "$1" != -- ]; do
 done
 shift
 
-work=$(mktemp -d)
-: >"$work/log" # before the server, so that tail finds it
-"$bin/groupmamba-server" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 "$@" 2>"$work/log" &
-server=$!
+work=$(mktemp -d) server=
 trap 'kill -TERM $server 2>/dev/null || true; rm -rf "$work"' EXIT
-tail -n +1 -f --pid=$server "$work/log" 2>/dev/null | grep -q -m1 ' serving ' || true
-address() { sed -n "s/.* serving .*$1=\([^ ]*\).*/\1/p" "$work/log"; }
-target=$(address address) metrics=$(address metrics)
-[ -n "$target" ] || { cat "$work/log" >&2; exit 1; }
+start_server "$bin" "$work/log" "$@"
 
 # run NAME OPTION...: a run of the client, its report in $work/NAME. Calls fail, as they
 # should.

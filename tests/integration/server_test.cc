@@ -44,14 +44,19 @@ class ServerTest : public ServerFixture {
     puppet_.Hold();
     first_ = std::thread([this] {
       v1::ClassifyResponse response;
-      EXPECT_TRUE(Classify(PlainPicture(1), &response).ok());
+      first_status_ = Classify(PlainPicture(1), &response);
     });
     puppet_.AwaitCall();
   }
 
+  void AwaitFirst(grpc::StatusCode code = grpc::StatusCode::OK) {
+    first_.join();
+    EXPECT_EQ(first_status_.error_code(), code);
+  }
+
   void TearDown() override {
     puppet_.ReleaseAll();
-    if (first_.joinable()) first_.join();
+    if (first_.joinable()) AwaitFirst();
   }
 
   HealthCheckResponse::ServingStatus Health(const std::string& service) {
@@ -66,6 +71,7 @@ class ServerTest : public ServerFixture {
 
   Puppet puppet_{10};
   std::thread first_;
+  grpc::Status first_status_;
 };
 
 TEST_F(ServerTest, APictureComesBackWithItsLabelsAndItsReceipt) {
@@ -149,7 +155,7 @@ TEST_F(ServerTest, ADeadlineThatPassesIsDeadlineExceededAndFreesThePlace) {
   // request is inside then.
   while (server_->usage().in_flight > 1) std::this_thread::yield();
   puppet_.ReleaseAll();
-  first_.join();
+  AwaitFirst();
   EXPECT_EQ(puppet_.calls_left(), 0);
 }
 
@@ -167,7 +173,7 @@ TEST_F(ServerTest, ACallThatIsCancelledWhileWaitingIsNotComputed) {
   caller.join();
   while (server_->usage().in_flight > 1) std::this_thread::yield();
   puppet_.ReleaseAll();
-  first_.join();
+  AwaitFirst();
   EXPECT_EQ(puppet_.calls_left(), 0);
   EXPECT_THAT(server_->metrics().Page(),
               HasSubstr("code=\"CANCELLED\",model=\"fake\",protocol=\"grpc\","
@@ -295,7 +301,7 @@ TEST_F(ServerTest, AWatchSeesEveryChangeOfHealth) {
           .ok());
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  EXPECT_TRUE(server_->Drain(kForever));
+  EXPECT_TRUE(server_->Drain({}));
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   server_.reset();
@@ -323,7 +329,7 @@ TEST_F(ServerTest, DrainingAnswersWhatIsInsideAndRefusesWhatIsNew) {
   const auto watch = health_->Watch(&context, HealthCheckRequest());
   HealthCheckResponse response;
   ASSERT_TRUE(watch->Read(&response));
-  std::thread drain([&] { EXPECT_TRUE(server_->Drain(kForever)); });
+  std::thread drain([&] { EXPECT_TRUE(server_->Drain({})); });
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   // Health comes first; until the gate is closed an empty file is still looked
@@ -337,21 +343,85 @@ TEST_F(ServerTest, DrainingAnswersWhatIsInsideAndRefusesWhatIsNew) {
   EXPECT_THAT(status.error_message(), ::testing::StartsWith("draining: "));
   puppet_.ReleaseAll();
   drain.join();
-  first_.join();
+  AwaitFirst();
 }
 
-TEST_F(ServerTest, ADrainDoesNotWaitForeverForAModelThatHangs) {
+TEST_F(ServerTest, WhileItLingersItServesOnAsNotServing) {
+  SimulatedClock clock;
+  Start(
+      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
+      &clock);
+  const TimePoint start = clock.Now();
+  std::thread drain([&] {
+    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
+  });
+  clock.AwaitWaiter(start + std::chrono::seconds(5));
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  v1::ClassifyResponse response;
+  EXPECT_TRUE(Classify(PlainPicture(1), &response).ok());
+  clock.Advance(std::chrono::seconds(5));
+  drain.join();
+  EXPECT_EQ(Classify(PlainPicture(1), &response).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  server_.reset();  // before the clock goes
+}
+
+TEST_F(ServerTest, HasteEndsTheLinger) {
+  SimulatedClock clock;
+  Start(
+      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
+      &clock);
+  const TimePoint start = clock.Now();
+  std::thread drain([&] {
+    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
+  });
+  clock.AwaitWaiter(start + std::chrono::seconds(5));
+  server_->HastenDrain();
+  drain.join();
+  EXPECT_EQ(clock.Now(), start);
+  server_.reset();
+}
+
+TEST_F(ServerTest, WhoIsInAModelThatHangsGetsUnavailableWithinTheGrace) {
   SimulatedClock clock;
   StartAndOccupy(Options(), &clock);
+  const TimePoint start = clock.Now();
   bool drained = true;
-  std::thread drain([&] { drained = server_->Drain(clock.Now()); });
-  clock.AwaitWaiter(clock.Now() + std::chrono::seconds(2));
+  std::thread drain(
+      [&] { drained = server_->Drain({.grace = std::chrono::seconds(8)}); });
+  // 0.5 s of the grace are for connections, 2 s for the batch that runs.
+  clock.AwaitWaiter(start + std::chrono::milliseconds(5500));
+  clock.Advance(std::chrono::milliseconds(5500));
+  clock.AwaitWaiter(start + std::chrono::milliseconds(7500));
   clock.Advance(std::chrono::seconds(2));
   drain.join();
   EXPECT_FALSE(drained);
+  AwaitFirst(grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(first_status_.error_message(),
+              ::testing::StartsWith("draining: "));
   // Before the clock goes.
   puppet_.ReleaseAll();
-  first_.join();
+  server_.reset();
+}
+
+TEST_F(ServerTest, AModelThatHangsEndsTheServing) {
+  SimulatedClock clock;
+  std::promise<void> lost;
+  ServerOptions options = Options();
+  options.hang_after = std::chrono::seconds(3);
+  options.pipeline.default_deadline = std::chrono::seconds(2);
+  options.on_device_lost = [&lost] { lost.set_value(); };
+  StartAndOccupy(options, &clock);
+  const TimePoint start = clock.Now();
+  clock.AwaitWaiter(start + std::chrono::seconds(2));
+  clock.Advance(std::chrono::seconds(2));
+  // The server's own deadline holds in the model, too.
+  AwaitFirst(grpc::StatusCode::DEADLINE_EXCEEDED);
+  clock.AwaitWaiter(start + std::chrono::seconds(3));
+  clock.Advance(std::chrono::seconds(1));
+  lost.get_future().wait();
+  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
+  puppet_.ReleaseAll();
   server_.reset();
 }
 

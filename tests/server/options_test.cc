@@ -43,7 +43,11 @@ TEST(OptionsTest, DefaultsAreTheDesigns) {
   EXPECT_EQ(settings->models, "models");
   EXPECT_EQ(settings->server.transport.listen, "0.0.0.0:8001");
   EXPECT_EQ(settings->server.metrics_listen, "0.0.0.0:8002");
-  EXPECT_EQ(settings->server.transport.max_message_bytes, 32 << 20);
+  EXPECT_EQ(settings->server.transport.limits.max_message_bytes, 32 << 20);
+  EXPECT_EQ(settings->server.transport.admin, "");
+  EXPECT_EQ(settings->server.transport.health, "");
+  EXPECT_EQ(settings->server.transport.limits.max_metadata_bytes, 8 << 10);
+  EXPECT_EQ(settings->server.transport.limits.max_age, Duration(0));
   EXPECT_EQ(settings->server.pipeline.decode.max_bytes, size_t{16} << 20);
   EXPECT_EQ(settings->server.pipeline.decode.max_pixels, 50'000'000);
   EXPECT_EQ(settings->server.batch.max_batch, 8);
@@ -76,7 +80,7 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
                                        "--max-pixels=1000",
                                        "--default-deadline-ms=100",
                                        "--max-deadline-ms=200",
-                                       "--drain-timeout-s=1.5",
+                                       "--drain-grace-s=1.5", "--drain-linger-s=0.5",
                                        "--log-format=json",
                                        "--log-level=warning"});
   ASSERT_TRUE(settings.ok()) << settings.status();
@@ -94,14 +98,37 @@ TEST(OptionsTest, FlagsSetWhatTheyName) {
   EXPECT_EQ(server.admission.max_waiting, 7);
   EXPECT_EQ(server.admission.max_bytes, 99);
   EXPECT_EQ(server.pipeline.decode_threads, 5);
-  EXPECT_EQ(server.transport.max_message_bytes, 2 << 20);
+  EXPECT_EQ(server.transport.limits.max_message_bytes, 2 << 20);
   EXPECT_EQ(server.pipeline.decode.max_bytes, size_t{3} << 19);
   EXPECT_EQ(server.pipeline.decode.max_pixels, 1000);
   EXPECT_EQ(server.pipeline.default_deadline, std::chrono::milliseconds(100));
   EXPECT_EQ(server.pipeline.max_deadline, std::chrono::milliseconds(200));
-  EXPECT_EQ(settings->drain_timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->drain.grace, std::chrono::milliseconds(1500));
+  EXPECT_EQ(settings->drain.linger, std::chrono::milliseconds(500));
   EXPECT_EQ(settings->log_format, LogFormat::kJson);
   EXPECT_EQ(settings->log_level, LogLevel::kWarning);
+}
+
+TEST(OptionsTest, ConnectionFlagsSetWhatTheyName) {
+  const auto settings = ParseSettings(
+      {"--models=m", "--admin=127.0.0.1:1", "--health=127.0.0.1:2",
+       "--max-streams=3", "--max-metadata-kb=4", "--buffer-mb=5",
+       "--connection-age-s=6", "--connection-grace-s=7",
+       "--connection-idle-s=0", "--keepalive-s=8", "--keepalive-timeout-s=0.5",
+       "--handshake-timeout-s=9"});
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->server.transport.admin, "127.0.0.1:1");
+  EXPECT_EQ(settings->server.transport.health, "127.0.0.1:2");
+  const ConnectionLimits& limits = settings->server.transport.limits;
+  EXPECT_EQ(limits.max_streams, 3);
+  EXPECT_EQ(limits.max_metadata_bytes, 4096);
+  EXPECT_EQ(limits.buffer_bytes, size_t{5} << 20);
+  EXPECT_EQ(limits.max_age, std::chrono::seconds(6));
+  EXPECT_EQ(limits.age_grace, std::chrono::seconds(7));
+  EXPECT_EQ(limits.max_idle, Duration(0));
+  EXPECT_EQ(limits.keepalive, std::chrono::seconds(8));
+  EXPECT_EQ(limits.keepalive_timeout, std::chrono::milliseconds(500));
+  EXPECT_EQ(limits.handshake_timeout, std::chrono::seconds(9));
 }
 
 TEST(OptionsTest, TheFlagWinsOverTheVariableAndThatOverTheFile) {
@@ -148,6 +175,17 @@ TEST(OptionsTest, EveryWrongFlagIsNamed) {
       {"--listen", ":8001"},
       {"--listen", "0.0.0.0:x"},
       {"--metrics", "0.0.0.0:65536"},
+      {"--admin", "admin"},
+      {"--health", ":1"},
+      {"--max-streams", "0"},
+      {"--max-metadata-kb", "0"},
+      {"--buffer-mb", "0"},
+      {"--connection-age-s", "-1"},
+      {"--connection-grace-s", "0"},
+      {"--connection-idle-s", "-1"},
+      {"--keepalive-s", "0"},
+      {"--keepalive-timeout-s", "0"},
+      {"--handshake-timeout-s", "0"},
       {"--max-batch", "0"},
       {"--max-batch", "257"},
       {"--max-batch", "many"},
@@ -161,7 +199,8 @@ TEST(OptionsTest, EveryWrongFlagIsNamed) {
       {"--max-pixels", "0"},
       {"--default-deadline-ms", "0"},
       {"--max-deadline-ms", "0"},
-      {"--drain-timeout-s", "-1"},
+      {"--drain-grace-s", "-1"},
+      {"--drain-linger-s", "30"},
       {"--log-format", "xml"},
       {"--log-level", "loud"},
       {"--config", "/nowhere/at/all"},

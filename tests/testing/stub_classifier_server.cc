@@ -50,6 +50,26 @@ class StubClassifierServer::ClassifierService : public v1::Classifier::Service {
     return classify(context, *request, response);
   }
 
+  grpc::Status ClassifyStream(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<v1::ClassifyStreamResponse,
+                               v1::ClassifyStreamRequest>* stream) override {
+    v1::ClassifyStreamRequest item;
+    while (stream->Read(&item)) {
+      v1::ClassifyStreamResponse answer;
+      answer.set_id(item.id());
+      const grpc::Status status =
+          Classify(context, &item.request(), answer.mutable_response());
+      if (!status.ok()) {
+        answer.clear_response();
+        answer.set_code(status.error_code());
+        answer.set_message(status.error_message());
+      }
+      stream->Write(answer);
+    }
+    return grpc::Status::OK;
+  }
+
   grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest*,
                           v1::ListModelsResponse* response) override {
     *response->add_models() = info_;

@@ -31,7 +31,7 @@ class StubClassifierServer {
   explicit StubClassifierServer(std::vector<std::string> labels);
   ~StubClassifierServer();
 
-  // Replaces the answer to Classify.
+  // Replaces the answer to Classify, and to each item of ClassifyStream.
   void set_classify(ClassifyFunction classify);
 
   // Adds a prediction to `response`, for such functions.

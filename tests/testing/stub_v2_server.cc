@@ -57,6 +57,21 @@ class StubV2Server::Service : public inference::GRPCInferenceService::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ModelStreamInfer(
+      grpc::ServerContext* context,
+      grpc::ServerReaderWriter<inference::ModelStreamInferResponse,
+                               inference::ModelInferRequest>* stream) override {
+    inference::ModelInferRequest request;
+    while (stream->Read(&request)) {
+      inference::ModelStreamInferResponse response;
+      const grpc::Status status =
+          ModelInfer(context, &request, response.mutable_infer_response());
+      response.set_error_message(status.error_message());
+      stream->Write(response);
+    }
+    return grpc::Status::OK;
+  }
+
   std::vector<inference::ModelInferRequest> requests() const {
     MutexLock lock(&mutex_);
     return requests_;

@@ -73,6 +73,7 @@ LoadReport OpenReport() {
           .context = Context(),
           .result = Result(),
           .server = {},
+          .profile = {},
           .objective = {}};
 }
 
@@ -278,6 +279,46 @@ TEST(ReportJunitTest, EachGoalIsACaseAndAMissedOneFails) {
                              "message=\"it is 3.081 ms\"/>"));
   EXPECT_THAT(xml, HasSubstr("name=\"errors is at most 0.01\"/>"));
   EXPECT_THAT(xml, HasSubstr("name=\"the run is valid\"/>"));
+}
+
+TEST(ReportMarkdownTest, EachGoalAndEachRunIsALineOfATable) {
+  LoadReport report = OpenReport();
+  report.context.model = "a|<b>";
+  report.objective = *ParseObjective("p99=3ms,errors=1%");
+  const std::string text = ReportMarkdown(LoadJson(report));
+  EXPECT_THAT(text, HasSubstr("### Load test FAILED: a\\|&lt;b> at "
+                              "localhost:8001\n\n"));
+  EXPECT_THAT(text,
+              HasSubstr("| 201 | 200 | 2,000 | 5 | 5 | 2.10 | 3.08 | - |\n"));
+  EXPECT_THAT(text, HasSubstr("| p99 is at most 3.0 ms | **missed**: it is "
+                              "3.081 ms |\n"));
+  EXPECT_THAT(text, HasSubstr("| the run is valid | met |\n"));
+}
+
+TEST(ReportMarkdownTest, ASearchWithoutARateHasNoRuns) {
+  const std::string text =
+      ReportMarkdown(SearchJson(*ParseObjective("p99=3ms"), {}, nullptr));
+  EXPECT_THAT(text, HasSubstr("### Load test FAILED"));
+  EXPECT_THAT(text, Not(HasSubstr("offered/s")));
+}
+
+TEST(LoadReportTest, AProfileIsWhatPlanReads) {
+  LoadReport report = OpenReport();
+  EXPECT_FALSE(LoadJson(report).contains("profile"));
+  report.profile = Profile();
+  report.profile->batch_times = {{1, milliseconds(5)}, {8, milliseconds(10)}};
+  report.profile->decode = microseconds(400);
+  report.profile->decode_threads = 3;
+  report.profile->instances = 2;
+  report.profile->policy.max_delay = milliseconds(7);
+  const auto read = ParseProfile(ToPage(LoadJson(report)), "");
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->batch_times, report.profile->batch_times);
+  EXPECT_EQ(read->decode, microseconds(400));
+  EXPECT_EQ(read->decode_threads, 3);
+  EXPECT_EQ(read->instances, 2);
+  EXPECT_EQ(read->policy.max_delay, milliseconds(7));
+  EXPECT_EQ(read->policy.max_batch, 8);
 }
 
 TEST(ReportJunitTest, WithoutAnObjectiveNoCallMayFail) {

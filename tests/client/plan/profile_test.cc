@@ -31,6 +31,22 @@ TEST(ProfileTest, AMetricsPageTellsTheTimesOfOneModel) {
   EXPECT_EQ(ParseProfile(kPage, "b")->policy.max_batch, 1);
 }
 
+TEST(ProfileTest, AMetricsPageTellsTheServersSettings) {
+  const auto profile =
+      ParseProfile(std::string(kPage) +
+                       "groupmamba_decode_threads 4\n"
+                       "groupmamba_model_instances{model=\"a\"} 2\n"
+                       "groupmamba_model_instances{model=\"b\"} 3\n"
+                       "groupmamba_batch_max_delay_seconds{model=\"a\"} 0.007\n"
+                       "groupmamba_batch_slo_seconds{model=\"a\"} 0.05\n",
+                   "a");
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->decode_threads, 4);
+  EXPECT_EQ(profile->instances, 2);
+  EXPECT_NEAR(ToMilliseconds(profile->policy.max_delay), 7, 1e-6);
+  EXPECT_NEAR(ToMilliseconds(profile->policy.slo), 50, 1e-6);
+}
+
 TEST(ProfileTest, JsonIsReadAloneOrInsideAReport) {
   const std::string json =
       R"({"batch_ms": {"1": 5, "4": 8.5}, "decode_ms": 0.5, "strays": 0.1,

@@ -47,6 +47,7 @@ class BatcherTest : public ::testing::Test {
                              MutexLock lock(&mutex_);
                              reports_.push_back(report);
                            },
+                       .hang_after = hang_after_,
                        .on_device_lost = [this] { ++times_lost_; }},
         &clock_);
     ASSERT_TRUE(batcher_->Start([this] { return puppet_.MakeEngine(); }).ok());
@@ -114,6 +115,7 @@ class BatcherTest : public ::testing::Test {
   SlotPool slots_{kPictureBytes, 100};
   uint64_t sequence_ = 0;
 
+  Duration hang_after_ = {};
   std::atomic<int> times_lost_ = 0;
 
   Mutex mutex_;

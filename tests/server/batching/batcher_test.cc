@@ -1,6 +1,7 @@
 #include "server/batching/batcher.h"
 
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -228,6 +229,53 @@ TEST_F(BatcherTest, AbortingSparesOnlyTheBatchThatRuns) {
   EXPECT_EQ(AwaitCode(3), StatusCode::kUnavailable);
   puppet_.ReleaseAll();
   EXPECT_TRUE(Await(1).status.ok());
+}
+
+TEST_F(BatcherTest, WhoExpiresInTheModelIsAnsweredAndKeepsTheSlotUntilItsEnd) {
+  StartBatcher({.max_batch = 4, .max_delay = Duration(0)});
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  const TimePoint deadline = clock_.Now() + std::chrono::seconds(1);
+  Enqueue(2, {.deadline = deadline});
+  Enqueue(3);
+  puppet_.Release();
+  EXPECT_EQ(puppet_.AwaitCall(), (Pictures{2, 3}));
+  EXPECT_EQ(batcher_->Expire(), deadline);
+  clock_.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  EXPECT_EQ(AwaitCode(2), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(slots_.in_use(), 2) << "the model still reads both";
+  puppet_.ReleaseAll();
+  EXPECT_EQ(Await(3).logit, 3);
+  while (slots_.in_use() > 0) std::this_thread::yield();
+}
+
+TEST_F(BatcherTest, GivingUpEndsWhoIsInTheModel) {
+  StartBatcher({.max_batch = 4, .max_delay = Duration(0)});
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  batcher_->GiveUp();
+  EXPECT_EQ(AwaitCode(1), absl::StatusCode::kUnavailable);
+  puppet_.ReleaseAll();
+}
+
+TEST_F(BatcherTest, ACallThatHangsIsToldOnce) {
+  hang_after_ = std::chrono::seconds(5);
+  StartBatcher({.max_batch = 4, .max_delay = Duration(0)});
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  puppet_.Hold();
+  Enqueue(1);
+  puppet_.AwaitCall();
+  EXPECT_EQ(batcher_->Expire(), clock_.Now() + hang_after_);
+  EXPECT_EQ(times_lost_, 0);
+  clock_.Advance(hang_after_);
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  EXPECT_EQ(batcher_->Expire(), kForever);
+  EXPECT_EQ(times_lost_, 1);
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(Await(1).status.ok()) << "late, but an answer";
 }
 
 TEST_F(BatcherTest, ATaskThatIsDroppedIsStillAnswered) {

@@ -33,8 +33,7 @@ TEST(CompanyRateTest, IndependentCallersGiveTheirRate) {
   CompanyRate rate;
   TimePoint now = kNow;
   for (int i = 0; i < 4000; ++i) {
-    now += std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double>(gap(random)));
+    now += FromSeconds(gap(random));
     rate.Arrive(now);
     if (i >= 3) rate.Leave(now, 1);
   }

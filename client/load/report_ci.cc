@@ -1,4 +1,5 @@
-// The report as JUnit's XML, which continuous integration shows.
+// The report as continuous integration shows it: JUnit's XML, and Markdown for
+// GitHub's page of a job.
 
 #include <utility>
 #include <vector>
@@ -16,10 +17,21 @@ struct Case {
   std::string failure;  // empty: passed
 };
 
-std::string Escaped(const std::string& text) {
+std::string ForXml(const std::string& text) {
   return absl::StrReplaceAll(
       Printable(text),
       {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
+}
+
+// For a cell of a table, where nothing is to be taken for markup.
+std::string ForMarkdown(const std::string& text) {
+  return absl::StrReplaceAll(Printable(text), {{"&", "&amp;"},
+                                               {"<", "&lt;"},
+                                               {"|", "\\|"},
+                                               {"`", "\\`"},
+                                               {"*", "\\*"},
+                                               {"_", "\\_"},
+                                               {"[", "\\["}});
 }
 
 // The goals of a run's objective, or that no call failed; and that the run was
@@ -71,7 +83,58 @@ std::vector<Case> Cases(const Json& json) {
   return cases;
 }
 
+std::string Milliseconds(const Json& latency, const char* quantile) {
+  return latency.contains(quantile)
+             ? Significant(latency[quantile].get<double>())
+             : "-";
+}
+
+// A line of the table of runs.
+std::string RunRow(const Json& run) {
+  const Json& latency = run["latency_ms"];
+  return absl::StrCat("| ", Significant(run["offered_per_s"].get<double>()),
+                      " | ", Significant(run["achieved_per_s"].get<double>()),
+                      " | ", WithThousands(run["ok"].get<int64_t>()), " | ",
+                      WithThousands(run["failed"].get<int64_t>()), " | ",
+                      WithThousands(run["dropped"].get<int64_t>()), " | ",
+                      Milliseconds(latency, "p50"), " | ",
+                      Milliseconds(latency, "p99"), " | ",
+                      Milliseconds(latency, "p99.9"), " |\n");
+}
+
+std::string RunTable(const Json& json) {
+  std::string rows;
+  if (json["kind"] == "sweep") {
+    for (const Json& run : json["runs"]) rows += RunRow(run);
+  } else if (json.contains("ok")) {
+    rows = RunRow(json);
+  }
+  if (rows.empty()) return "";  // a search that found no rate
+  return absl::StrCat(
+      "| offered/s | achieved/s | OK | failed | dropped | p50 ms | p99 ms | "
+      "p99.9 ms |\n| --: | --: | --: | --: | --: | --: | --: | --: |\n",
+      rows, "\n");
+}
+
 }  // namespace
+
+std::string ReportMarkdown(const Json& json) {
+  std::string checks = "| check | result |\n| --- | --- |\n";
+  bool passed = true;
+  for (const Case& one : Cases(json)) {
+    passed = passed && one.failure.empty();
+    absl::StrAppend(
+        &checks, "| ", ForMarkdown(one.name), " | ",
+        one.failure.empty()
+            ? "met"
+            : absl::StrCat("**missed**: ", ForMarkdown(one.failure)),
+        " |\n");
+  }
+  return absl::StrCat("### Load test ", passed ? "passed" : "FAILED", ": ",
+                      ForMarkdown(json["model"].get<std::string>()), " at ",
+                      ForMarkdown(json["target"].get<std::string>()), "\n\n",
+                      RunTable(json), checks, "\n");
+}
 
 std::string ReportJunit(const Json& json) {
   std::string body;
@@ -79,13 +142,13 @@ std::string ReportJunit(const Json& json) {
   const std::vector<Case> cases = Cases(json);
   for (const Case& one : cases) {
     absl::StrAppend(&body, "  <testcase classname=\"load\" name=\"",
-                    Escaped(one.name), "\"");
+                    ForXml(one.name), "\"");
     if (one.failure.empty()) {
       body += "/>\n";
       continue;
     }
     ++failures;
-    absl::StrAppend(&body, ">\n    <failure message=\"", Escaped(one.failure),
+    absl::StrAppend(&body, ">\n    <failure message=\"", ForXml(one.failure),
                     "\"/>\n  </testcase>\n");
   }
   return absl::StrCat("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
