@@ -60,7 +60,7 @@ absl::StatusOr<std::unique_ptr<DecoderPool>> StartDecoders(
       {.program = options.decoder_program,
        .limits = options.pipeline.decode,
        .jpeg_oversampling = options.pipeline.jpeg_oversampling,
-       .max_in_bytes = options.transport.max_message_bytes},
+       .max_in_bytes = options.transport.limits.max_message_bytes},
       options.pipeline.decode_threads, clock);
 }
 
