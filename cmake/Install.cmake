@@ -2,9 +2,10 @@
 # LibTorch. The libraries lie in one folder, where their own RPATH ($ORIGIN) finds
 # each other.
 include(GNUInstallDirs)
-set_target_properties(groupmamba-server groupmamba-client PROPERTIES
+set_target_properties(groupmamba-server groupmamba-client groupmamba-convert PROPERTIES
   INSTALL_RPATH "$ORIGIN/../lib/groupmamba")
-install(TARGETS groupmamba-server groupmamba-client groupmamba-decoder)
+install(TARGETS groupmamba-server groupmamba-decoder groupmamba-client
+  groupmamba-convert)
 if(GROUPMAMBA_TORCH)
   set(site ${GROUPMAMBA_DEPS_DIR}/site)
   install(FILES

@@ -16,7 +16,7 @@ set(may_tests ".")
 set(torch_header "^(torch|ATen|c10|caffe2)/")
 # Torch-free although they live in model/.
 set(torch_free
-    "^model/(image/|cpu/|device/(cuda_engine.h|no_cuda_engine)|(block_spec|config|engine|file|formula_weights|make_model_main|manifest|model_folder|safetensors|sha256|strict_json|weights)\\.)")
+    "^model/(image/|cpu/|convert/|device/(cuda_engine.h|no_cuda_engine)|(block_spec|config|engine|file|folder_writer|formula_weights|make_model_main|manifest|model_folder|safetensors|sha256|strict_json|weights)\\.)")
 
 set(errors "")
 set(headers "")

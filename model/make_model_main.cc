@@ -3,10 +3,8 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <string>
-#include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -14,7 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "model/config.h"
-#include "model/file.h"
+#include "model/folder_writer.h"
 #include "model/formula_weights.h"
 #include "model/manifest.h"
 #include "model/safetensors.h"
@@ -30,9 +28,8 @@ constexpr char kUsage[] =
     "  VARIANT  tiny, small or base\n"
     "  SEED     0 to 2^64 - 1; the goldens use 1\n";
 
-absl::StatusOr<std::string> WriteWeights(const ModelConfig& config,
-                                         uint64_t seed,
-                                         const std::string& path) {
+absl::Status MakeModel(const ModelConfig& config, uint64_t seed,
+                       const std::string& folder) {
   GM_ASSIGN_OR_RETURN(const auto weights, FormulaWeights(config, seed));
   std::map<std::string, TensorBytes> tensors;
   for (const ParameterSpec& spec : ListParameters(config)) {
@@ -40,35 +37,9 @@ absl::StatusOr<std::string> WriteWeights(const ModelConfig& config,
     if (found == weights.end()) continue;  // a counter
     tensors[spec.name] = ViewOf(found->second, spec.shape);
   }
-  return WriteSafetensors(path, tensors, {{"seed", absl::StrCat(seed)}});
-}
-
-std::string MakeLabels(int classes) {
-  std::string labels;
-  for (int i = 0; i < classes; ++i) {
-    absl::StrAppendFormat(&labels, "class-%04d\n", i);
-  }
-  return labels;
-}
-
-// config.json comes last: without it the folder is no model yet.
-absl::Status MakeModel(ModelConfig config, uint64_t seed,
-                       const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    return absl::ErrnoToStatus(error.value(),
-                               absl::StrCat("cannot create ", folder));
-  }
-  GM_ASSIGN_OR_RETURN(
-      config.weights_sha256,
-      WriteWeights(config, seed,
-                   absl::StrCat(folder, "/", config.weights_file)));
-  GM_RETURN_IF_ERROR(
-      WriteFileAtomically(absl::StrCat(folder, "/", config.labels_file),
-                          MakeLabels(config.classes)));
-  return WriteFileAtomically(absl::StrCat(folder, "/config.json"),
-                             FormatModelConfig(config));
+  return WriteModelFolder(folder, config, tensors,
+                          {{"seed", absl::StrCat(seed)}},
+                          NumberedLabels(config.classes));
 }
 
 int Main(int argc, char** argv) {
