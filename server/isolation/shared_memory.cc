@@ -41,10 +41,7 @@ SharedMemory::~SharedMemory() {
 
 void SharedMemory::Discard(int64_t count) {
   // Best effort: otherwise the pages stay until they are written again.
-  if (fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                count) != 0) {
-    return;
-  }
+  fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, count);
 }
 
 void SharedMemory::CloseDescriptor() {
