@@ -18,6 +18,8 @@ using Labels = std::map<std::string, std::string>;
 constexpr const char* kProtocolNames[kProtocolCount] = {"grpc", "v2"};
 constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
+constexpr const char* kPictureEndNames[kPictureEndCount] = {
+    "inferred", "expired", "cancelled", "failed"};
 constexpr int kVersionsKept = 8;  // of a model, with label sets of their own
 
 constexpr DispatchReason kDispatchReasons[] = {
@@ -33,6 +35,16 @@ const Buckets& LatencyBuckets() {
       new Buckets{0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006,
                   0.008,  0.01,    0.015,  0.02,  0.03,  0.04,  0.05,  0.075,
                   0.1,    0.15,    0.25,   0.5,   1,     2.5,   5,     10};
+  return *buckets;
+}
+
+// Of a request's parts, which may take microseconds.
+const Buckets& StageBuckets() {
+  static const auto* buckets = [] {
+    auto* fine = new Buckets{0.00001, 0.000025, 0.00005};
+    fine->insert(fine->end(), LatencyBuckets().begin(), LatencyBuckets().end());
+    return fine;
+  }();
   return *buckets;
 }
 
@@ -84,6 +96,15 @@ struct Metrics::Families {
   explicit Families(prometheus::Registry& r)
       : requests(Register(prometheus::BuildCounter(), r, "requests_total",
                           "Requests that ended, by status code.")),
+        started(Register(prometheus::BuildCounter(), r,
+                         "requests_started_total", "Requests that came.")),
+        done(Register(prometheus::BuildCounter(), r, "requests_done_total",
+                      "Requests whose answer has left, or that nobody waits "
+                      "for any more.")),
+        admitted(Register(prometheus::BuildCounter(), r, "admitted_total",
+                          "Pictures that were let in.")),
+        outcomes(Register(prometheus::BuildCounter(), r, "admitted_ended_total",
+                          "Pictures that were let in and have left, by how.")),
         duration(Register(prometheus::BuildHistogram(), r,
                           "request_duration_seconds",
                           "From a request's arrival to its reply's start, "
@@ -119,6 +140,10 @@ struct Metrics::Families {
                        "Always 1; the labels say which build this is.")) {}
 
   Counters& requests;
+  Counters& started;
+  Counters& done;
+  Counters& admitted;
+  Counters& outcomes;
   Histograms& duration;
   Histograms& stages;
   Counters& images;
@@ -138,6 +163,12 @@ void ModelMetrics::RequestEnded(Protocol protocol, absl::StatusCode code,
   const auto p = static_cast<size_t>(protocol);
   requests_[p][CodeIndex(code)]->Increment();
   durations_[p]->Observe(ToSeconds(total));
+}
+
+void ModelMetrics::Admitted() { admitted_->Increment(); }
+
+void ModelMetrics::AdmittedEnded(PictureEnd end) {
+  outcomes_[static_cast<size_t>(end)]->Increment();
 }
 
 void ModelMetrics::StageTook(Stage stage, Duration time) {
@@ -161,6 +192,11 @@ Metrics::Metrics(const Admission* admission)
       admission_(MakeAdmissionGauges(admission)),
       process_(MakeProcessMetrics()) {
   unknown_model_ = AddRequestCounters("(unknown)", "0");
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    const Labels protocol = {{"protocol", kProtocolNames[p]}};
+    started_[p] = &families_->started.Add(protocol);
+    done_[p] = &families_->done.Add(protocol);
+  }
   for (Reason reason : kRefusals) {
     refused_[static_cast<size_t>(reason)] =
         &families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
@@ -244,7 +280,12 @@ std::shared_ptr<ModelMetrics> Metrics::MakeModel(const std::string& name,
   }
   for (size_t i = 0; i < kStageCount; ++i) {
     metrics->stages_[i] = &families_->stages.Add(
-        {{"model", name}, {"stage", kStageNames[i]}}, LatencyBuckets());
+        {{"model", name}, {"stage", kStageNames[i]}}, StageBuckets());
+  }
+  metrics->admitted_ = &families_->admitted.Add(model);
+  for (size_t i = 0; i < kPictureEndCount; ++i) {
+    metrics->outcomes_[i] = &families_->outcomes.Add(
+        {{"model", name}, {"outcome", kPictureEndNames[i]}});
   }
   metrics->images_ = &families_->images.Add(model);
   metrics->batches_ = &families_->batches.Add(model);
@@ -264,6 +305,14 @@ void Metrics::ReloadFailed() { reload_failures_->Increment(); }
 void Metrics::UnknownModelRequestEnded(Protocol protocol,
                                        absl::StatusCode code) {
   unknown_model_[static_cast<size_t>(protocol)][CodeIndex(code)]->Increment();
+}
+
+void Metrics::RequestStarted(Protocol protocol) {
+  started_[static_cast<size_t>(protocol)]->Increment();
+}
+
+void Metrics::RequestDone(Protocol protocol) {
+  done_[static_cast<size_t>(protocol)]->Increment();
 }
 
 void Metrics::Refused(Reason reason, Duration after) {

@@ -54,6 +54,16 @@ inline constexpr absl::StatusCode kEndCodes[] = {
     absl::StatusCode::kInternal,
     absl::StatusCode::kUnavailable,
 };
+// How a picture that was let in has left, in the label `outcome`. Each is let
+// in once and leaves once.
+enum class PictureEnd {
+  kInferred,
+  kExpired,
+  kCancelled,
+  kFailed,  // anything else: no picture, the model failed, draining
+};
+inline constexpr int kPictureEndCount = 4;
+
 using EndCounters =
     std::array<std::array<prometheus::Counter*, std::size(kEndCodes)>,
                kProtocolCount>;
@@ -62,6 +72,8 @@ using EndCounters =
 class ModelMetrics {
  public:
   void RequestEnded(Protocol protocol, absl::StatusCode code, Duration total);
+  void Admitted();
+  void AdmittedEnded(PictureEnd end);
   void StageTook(Stage stage, Duration time);
   void BatchStarted(int size, DispatchReason reason);
   void Loaded(double seconds);
@@ -74,6 +86,8 @@ class ModelMetrics {
   EndCounters requests_ = {};
   std::array<prometheus::Histogram*, kProtocolCount> durations_ = {};
   std::array<prometheus::Histogram*, kStageCount> stages_ = {};
+  prometheus::Counter* admitted_ = nullptr;
+  std::array<prometheus::Counter*, kPictureEndCount> outcomes_ = {};
   prometheus::Counter* images_ = nullptr;
   prometheus::Counter* batches_ = nullptr;
   prometheus::Histogram* batch_size_ = nullptr;
@@ -101,6 +115,11 @@ class Metrics {
 
   // A request that named no model of ours; counted under the model "(unknown)".
   void UnknownModelRequestEnded(Protocol protocol, absl::StatusCode code);
+
+  // A request has come, and its transport has let go of it. On an idle server
+  // both equal the requests that ended with some code.
+  void RequestStarted(Protocol protocol);
+  void RequestDone(Protocol protocol);
 
   // `reason`: kQueueFull, kBytesFull, kLate, kOverShare, kDraining or kLoading.
   // `after`: since the request's arrival.
@@ -134,6 +153,8 @@ class Metrics {
   const std::shared_ptr<prometheus::Collectable> admission_;
   const std::shared_ptr<prometheus::Collectable> process_;
   std::vector<std::shared_ptr<prometheus::Collectable>> added_;
+  std::array<prometheus::Counter*, kProtocolCount> started_ = {};
+  std::array<prometheus::Counter*, kProtocolCount> done_ = {};
   EndCounters unknown_model_ = {};
   std::array<prometheus::Counter*, kReasonCount> refused_ = {};
   prometheus::Histogram* refusal_ = nullptr;

@@ -32,6 +32,19 @@ void CountStages(const Task::Times& times, TimePoint now,
   metrics->StageTook(Stage::kReply, now - times.inferred);
 }
 
+PictureEnd PictureEndOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return PictureEnd::kInferred;
+    case absl::StatusCode::kDeadlineExceeded:
+      return PictureEnd::kExpired;
+    case absl::StatusCode::kCancelled:
+      return PictureEnd::kCancelled;
+    default:
+      return PictureEnd::kFailed;
+  }
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const PipelineOptions& options,
@@ -80,6 +93,7 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
     Task::Finish(std::move(task), refused);
     return {};
   }
+  task->model->metrics().Admitted();
   task->model->batcher().Expect(handle.key.priority);
   // What needs no decoding saves its way through another thread.
   if (IsReady(task->picture, task->model->transform())) {
@@ -173,9 +187,13 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
   GM_RETURN_IF_ERROR(task->Alive(clock_->Now()));
   task->slot = task->model->slots().Acquire();
   if (!task->slot) return Error(Reason::kQueueFull);
+  const TransformSpec& spec = task->model->transform();
+  const absl::Span<uint8_t> out = task->slot.bytes();
   const absl::Status status =
-      PreparePicture(task->picture, options_.decode, options_.jpeg_oversampling,
-                     task->model->transform(), task->slot.bytes());
+      options_.prepare != nullptr
+          ? options_.prepare(task->picture, spec, out)
+          : PreparePicture(task->picture, options_.decode,
+                           options_.jpeg_oversampling, spec, out);
   task->times.decoded = clock_->Now();
   return status;
 }
@@ -194,6 +212,7 @@ void Pipeline::End(const Task& task, uint32_t top_k, bool is_request,
   // Counted before the reply, so that who has the reply finds it counted.
   ModelMetrics& metrics = task.model->metrics();
   CountStages(task.times, now, &metrics);
+  if (task.ticket) metrics.AdmittedEnded(PictureEndOf(answer.status().code()));
   if (is_request) {
     metrics.RequestEnded(Protocol::kGrpc, answer.status().code(), total);
   }

@@ -14,23 +14,32 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "model/image/decode.h"
+#include "model/image/transform.h"
 #include "server/admission.h"
 #include "server/deadline_watch.h"
 #include "server/decode_pool.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
+#include "server/receipt.h"
 #include "server/served_model.h"
 #include "server/task.h"
 #include "server/top_k.h"
 
 namespace groupmamba {
 
+// Does what PreparePicture does. Thread-safe; called on decoding threads and
+// for what needs no more than a copy, on any.
+using Preparation = std::function<absl::Status(
+    const Picture&, const TransformSpec&, absl::Span<uint8_t>)>;
+
 struct PipelineOptions {
   DecodeLimits decode = {};
   int decode_threads = 1;
-  int jpeg_oversampling = 0;  // PreparePicture's
+  int jpeg_oversampling = 0;      // PreparePicture's
+  Preparation prepare = nullptr;  // null: PreparePicture, in this process
   Duration default_deadline = std::chrono::seconds(10);
   Duration max_deadline = std::chrono::seconds(60);
 };
@@ -53,16 +62,6 @@ struct ClassifyInput {
   // False: one of several pictures of a request that its service counts in the
   // metrics of requests.
   bool is_request = true;
-};
-
-// Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
-struct Receipt {
-  Duration decode = {};
-  Duration queue = {};
-  Duration batch_wait = {};
-  Duration inference = {};
-  Duration total = {};
-  int batch_size = 0;
 };
 
 struct Answer {

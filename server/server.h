@@ -15,8 +15,10 @@
 #include "base/mutex.h"
 #include "model/config.h"
 #include "server/admission.h"
+#include "server/call_records.h"
 #include "server/classify_service.h"
 #include "server/health.h"
+#include "server/isolation/decoder_pool.h"
 #include "server/metrics.h"
 #include "server/metrics_page.h"
 #include "server/model_control.h"
@@ -37,7 +39,12 @@ struct ServerOptions {
   BatchPolicy batch;
   int instances = 1;
   std::string default_model;
+  CallRecordsOptions records;
   ModelControlOptions control;
+
+  // Path of groupmamba-decoder: pictures are decoded in such processes, one for
+  // each of pipeline.decode_threads; empty: in this process.
+  std::string decoder_program;
 
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
@@ -64,10 +71,11 @@ struct DrainTimes {
 // Thread-safe. Its life: Start, Load, serving, Drain.
 class Server {
  public:
-  // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
-  // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on; those of
-  // Transport::Create.
+  // Starts the decoders, listens for calls and for readers of the metrics.
+  // Health says NOT_SERVING, and Classify UNAVAILABLE, until Load has returned.
+  // `clock` must outlive it. Errors: UNAVAILABLE, an address cannot be listened
+  // on; INVALID_ARGUMENT, a file of the records cannot be written to; those of
+  // Transport::Create and DecoderPool::Start.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -93,6 +101,10 @@ class Server {
   // Lets a Drain, now or later, not linger and not wait for those who wait.
   void HastenDrain();
 
+  // Writes out the journal and the spans; for a process that ends without
+  // destroying this.
+  void CloseRecords() { records_.Close(); }
+
   int port() const { return transport_->port(); }
   int admin_port() const { return transport_->admin_port(); }    // 0: none
   int health_port() const { return transport_->health_port(); }  // 0: none
@@ -101,7 +113,8 @@ class Server {
   Admission::Usage usage() const { return admission_.usage(); }
 
  private:
-  Server(const ServerOptions& options, std::vector<ModelFolder> models,
+  Server(const ServerOptions& options, RecordFiles files,
+         std::vector<ModelFolder> models, std::unique_ptr<DecoderPool> decoders,
          Clock* clock);
 
   void Linger(TimePoint until);
@@ -113,8 +126,10 @@ class Server {
   bool hasten_ ABSL_GUARDED_BY(mutex_) = false;
   Admission admission_;
   Metrics metrics_;
+  CallRecords records_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
+  const std::unique_ptr<DecoderPool> decoders_;  // null: none
   Pipeline pipeline_;
   ModelControl control_;
   v2::Statistics statistics_;

@@ -44,9 +44,13 @@ Signals* Signals::Watch() {
   return watch;
 }
 
-void Signals::AwaitFirst() {
+void Signals::BeginServing() {
   MutexLock lock(&mutex_);
   serving_ = true;
+}
+
+void Signals::AwaitFirst() {
+  MutexLock lock(&mutex_);
   while (!received_) changed_.Wait(&mutex_);
 }
 

@@ -18,8 +18,10 @@ class Signals {
   static Signals* Watch();
 
   // Until this is called SIGTERM and SIGINT end the process with code 0:
-  // nothing was accepted yet that would have to be answered. Returns at the
-  // first of them.
+  // nothing was accepted yet that would have to be answered.
+  void BeginServing();
+
+  // Returns at the first of them after that.
   void AwaitFirst();
 
   // Lets AwaitFirst return as if a signal had come.

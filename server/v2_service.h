@@ -5,6 +5,7 @@
 #define GROUPMAMBA_SERVER_V2_SERVICE_H_
 
 #include "proto/inference/grpc_service.grpc.pb.h"
+#include "server/call_records.h"
 #include "server/health.h"
 #include "server/model_control.h"
 #include "server/v2/describe.h"
@@ -19,9 +20,9 @@ class V2Service final
  public:
   // `control`: loads and unloads models; null: callers of this service may not.
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
-            HealthService* health, v2::Statistics* statistics,
-            ModelControl* control, const v2::ServingLimits& limits,
-            const Clock* clock);
+            HealthService* health, CallRecords* records,
+            v2::Statistics* statistics, ModelControl* control,
+            const v2::ServingLimits& limits, const Clock* clock);
 
   grpc::ServerUnaryReactor* ServerLive(
       grpc::CallbackServerContext* context,
@@ -82,6 +83,7 @@ class V2Service final
 
  private:
   const ModelRepository* const models_;
+  CallRecords* const records_;
   HealthService* const health_;
   const v2::ServingLimits limits_;
   v2::Statistics* const statistics_;
