@@ -9,7 +9,7 @@ ARG BASE=debian:12-slim
 FROM ${BASE} AS build
 WORKDIR /src
 COPY . .
-RUN ./dev build groupmamba-server groupmamba-client groupmamba-convert \
+RUN ./dev build groupmamba-server groupmamba-decoder groupmamba-client groupmamba-convert \
  && cmake --install build/release --prefix /opt/groupmamba --strip
 
 FROM ${BASE} AS cpu
