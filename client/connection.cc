@@ -219,10 +219,13 @@ void Connection::StartClassify(
 }
 
 void Connection::StartCall(
-    const std::string& method, const grpc::ByteBuffer* request,
-    Duration deadline,
+    const std::string& method, const std::string& request_id,
+    const grpc::ByteBuffer* request, Duration deadline,
     std::function<void(const grpc::Status&, const grpc::ByteBuffer&)> done) {
   auto call = std::make_shared<GenericCall>();
+  if (!request_id.empty()) {
+    call->context->AddMetadata("x-request-id", request_id);
+  }
   Prepare(call->context.get(), deadline);
   generic_->UnaryCall(call->context.get(), method, grpc::StubOptions(), request,
                       &call->response,

@@ -80,10 +80,11 @@ class Connection {
                      std::function<void(ClassifyOutcome)> done);
 
   // The same for any unary method and a message that is serialised already,
-  // which must live until `done` is called.
+  // which must live until `done` is called. `request_id`: sent as x-request-id;
+  // empty: none is.
   void StartCall(
-      const std::string& method, const grpc::ByteBuffer* request,
-      Duration deadline,
+      const std::string& method, const std::string& request_id,
+      const grpc::ByteBuffer* request, Duration deadline,
       std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
           done);
 

@@ -47,6 +47,11 @@ def monitoring():
     return render(os.path.join(DEPLOY, "overlays/monitoring"))
 
 
+def drain_in_background(stream):
+    """Reads it to its end, or who writes it would wait for a reader."""
+    threading.Thread(target=stream.read, daemon=True).start()
+
+
 class Server:
     """groupmamba-server, on ports of its own unless `arguments` say otherwise."""
 
@@ -64,8 +69,7 @@ class Server:
                 break
         else:
             raise AssertionError(self.log)
-        # Or the server would wait for a reader of its log.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        drain_in_background(self.process.stderr)
 
     def stop(self):
         """Its exit code after SIGTERM."""
