@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "nlohmann/json.hpp"
 
 namespace groupmamba {
@@ -97,15 +99,26 @@ std::string FormatLogLine(LogFormat format, int64_t wall_time_ms,
                      nlohmann::ordered_json::error_handler_t::replace);
 }
 
+bool IsLogged(LogLevel level) {
+  return level >= g_minimum.load(std::memory_order_relaxed);
+}
+
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields) {
-  if (level < g_minimum.load(std::memory_order_relaxed)) return;
+  if (!IsLogged(level)) return;
   std::string line =
       FormatLogLine(g_format.load(std::memory_order_relaxed),
                     absl::ToUnixMillis(absl::Now()), level, event, fields);
   line.push_back('\n');
-  if (write(STDERR_FILENO, line.data(), line.size()) !=
-      static_cast<ssize_t>(line.size())) {
+  // A pipe with room takes PIPE_BUF bytes at once; one writer at a time, so
+  // that nobody takes that room in between.
+  static auto* mutex = new Mutex;
+  MutexLock lock(mutex);
+  pollfd standard_error = {
+      .fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&standard_error, 1, 0) != 1 ||
+      write(STDERR_FILENO, line.data(), line.size()) !=
+          static_cast<ssize_t>(line.size())) {
     g_lines_lost.fetch_add(1, std::memory_order_relaxed);
   }
 }

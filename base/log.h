@@ -6,7 +6,8 @@
 //   json:  {"time":"...","level":"info","event":"listening","address":"..."}
 //
 // Thread-safe: a line is written by one write(2). A line that cannot be written
-// (disk full, pipe closed) is counted and forgotten; serving goes on.
+// (disk full, pipe closed, or full because nobody reads it) is counted and
+// forgotten; serving goes on. Lines of up to 4 KiB never block.
 
 #ifndef GROUPMAMBA_BASE_LOG_H_
 #define GROUPMAMBA_BASE_LOG_H_
@@ -45,6 +46,9 @@ void SetLogOptions(LogFormat format, LogLevel minimum);
 
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields = {});
+
+// Whether Log would write such a line; for fields that are dear to make.
+bool IsLogged(LogLevel level);
 
 // The line without its end, for tests. `wall_time_ms`: milliseconds since 1970.
 std::string FormatLogLine(LogFormat format, int64_t wall_time_ms,

@@ -185,6 +185,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(
 void Connection::Prepare(grpc::ClientContext* context,
                          Duration deadline) const {
   context->set_deadline(In(deadline));
+  AddToken(context);
+}
+
+void Connection::AddToken(grpc::ClientContext* context) const {
   if (!authorization_.empty()) {
     context->AddMetadata("authorization", authorization_);
   }
@@ -215,10 +219,13 @@ void Connection::StartClassify(
 }
 
 void Connection::StartCall(
-    const std::string& method, const grpc::ByteBuffer* request,
-    Duration deadline,
+    const std::string& method, const std::string& request_id,
+    const grpc::ByteBuffer* request, Duration deadline,
     std::function<void(const grpc::Status&, const grpc::ByteBuffer&)> done) {
   auto call = std::make_shared<GenericCall>();
+  if (!request_id.empty()) {
+    call->context->AddMetadata("x-request-id", request_id);
+  }
   Prepare(call->context.get(), deadline);
   generic_->UnaryCall(call->context.get(), method, grpc::StubOptions(), request,
                       &call->response,
@@ -231,6 +238,7 @@ void Connection::StartCall(
 void Connection::StartStream(
     const std::string& method, grpc::ClientContext* context,
     grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* reactor) {
+  AddToken(context);
   generic_->PrepareBidiStreamingCall(context, method, grpc::StubOptions(),
                                      reactor);
 }

@@ -80,10 +80,11 @@ class Connection {
                      std::function<void(ClassifyOutcome)> done);
 
   // The same for any unary method and a message that is serialised already,
-  // which must live until `done` is called.
+  // which must live until `done` is called. `request_id`: sent as x-request-id;
+  // empty: none is.
   void StartCall(
-      const std::string& method, const grpc::ByteBuffer* request,
-      Duration deadline,
+      const std::string& method, const std::string& request_id,
+      const grpc::ByteBuffer* request, Duration deadline,
       std::function<void(const grpc::Status&, const grpc::ByteBuffer& response)>
           done);
 
@@ -117,6 +118,8 @@ class Connection {
  private:
   Connection(const ConnectionOptions& options, std::string authorization,
              std::shared_ptr<grpc::Channel> channel);
+
+  void AddToken(grpc::ClientContext* context) const;
 
   const ConnectionOptions options_;
   const std::string authorization_;  // empty: none

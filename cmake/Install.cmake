@@ -4,7 +4,8 @@
 include(GNUInstallDirs)
 set_target_properties(groupmamba-server groupmamba-client groupmamba-convert PROPERTIES
   INSTALL_RPATH "$ORIGIN/../lib/groupmamba")
-install(TARGETS groupmamba-server groupmamba-client groupmamba-convert)
+install(TARGETS groupmamba-server groupmamba-decoder groupmamba-client
+  groupmamba-convert)
 if(GROUPMAMBA_TORCH)
   set(site ${GROUPMAMBA_DEPS_DIR}/site)
   install(FILES

@@ -69,9 +69,7 @@ void SetPort(int port, addrinfo* address) {
 Acceptor::Acceptor(std::shared_ptr<Connections> connections)
     : connections_(std::move(connections)),
       stop_(eventfd(0, EFD_CLOEXEC)),
-      spare_(OpenSpare()) {
-  LinkSocketHooks();
-}
+      spare_(OpenSpare()) {}
 
 Acceptor::~Acceptor() {
   Stop();
@@ -81,6 +79,11 @@ Acceptor::~Acceptor() {
 
 absl::StatusOr<std::unique_ptr<Acceptor>> Acceptor::Bind(
     const std::string& address, std::shared_ptr<Connections> connections) {
+  if (!SocketHooksWork()) {
+    // Connections would be counted when they come and not when they go.
+    return absl::InternalError(
+        "this program is linked so that gRPC does not call its socket hooks");
+  }
   std::unique_ptr<Acceptor> acceptor(new Acceptor(std::move(connections)));
   GM_RETURN_IF_ERROR(acceptor->Listen(address));
   return acceptor;

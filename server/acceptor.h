@@ -19,7 +19,8 @@ class Acceptor {
  public:
   // Listens; connections wait in the system until Start. `address` HOST:PORT,
   // port 0: the system chooses.
-  // Errors: UNAVAILABLE, the address cannot be listened on.
+  // Errors: UNAVAILABLE, the address cannot be listened on; INTERNAL, the
+  // program was linked wrongly.
   static absl::StatusOr<std::unique_ptr<Acceptor>> Bind(
       const std::string& address, std::shared_ptr<Connections> connections);
 

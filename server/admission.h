@@ -53,6 +53,9 @@ class Ticket {
   Ticket& operator=(Ticket&& other) noexcept;
   ~Ticket() { Leave(); }
 
+  // Whether its holder was let in.
+  explicit operator bool() const { return gate_ != nullptr; }
+
   // The request's computation starts: its place in the queue is free.
   void LeaveQueue();
 

@@ -49,6 +49,25 @@ Samples BatchTimes(const ModelRepository* models) {
   return samples;
 }
 
+Samples States(const ModelRepository* models) {
+  using State = ServedModel::State;
+  constexpr std::pair<State, const char*> kStates[] = {
+      {State::kLoading, "loading"},
+      {State::kReady, "ready"},
+      {State::kFailed, "failed"}};
+  Samples samples;
+  for (const auto& model : models->models()) {
+    for (const auto& [state, name] : kStates) {
+      samples.push_back(
+          Sample(model->folder().name, model->state() == state ? 1 : 0));
+      samples.back().label.push_back(
+          {"version", absl::StrCat(model->folder().version)});
+      samples.back().label.push_back({"state", name});
+    }
+  }
+  return samples;
+}
+
 }  // namespace
 
 std::shared_ptr<prometheus::Collectable> MakeBatchMetrics(
@@ -75,6 +94,9 @@ std::shared_ptr<prometheus::Collectable> MakeBatchMetrics(
           {"groupmamba_batch_time_seconds",
            "How long a batch of a size keeps an instance busy, as learned.",
            [models] { return BatchTimes(models); }},
+          {"groupmamba_model_state",
+           "1 for the state that a model is in, 0 for the others.",
+           [models] { return States(models); }},
           {"groupmamba_model_instances",
            "Instances of the model, on all devices together.",
            EachModel(models,

@@ -1,6 +1,6 @@
 // What the batchers know, as metrics that are asked for when the page is read:
-// how long they wait for company, what awaits a request that comes now, and how
-// long a batch of each size takes.
+// how long they wait for company, what awaits a request that comes now, how
+// long a batch of each size takes, and in which state the models are.
 
 #ifndef GROUPMAMBA_SERVER_BATCH_METRICS_H_
 #define GROUPMAMBA_SERVER_BATCH_METRICS_H_

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/types/span.h"
 #include "server/call_deadline.h"
+#include "server/call_start.h"
 #include "server/client_id.h"
 #include "server/grpc_status.h"
 #include "server/item_stream.h"
@@ -55,7 +57,10 @@ ClassifyInput InputOf(const v1::ClassifyRequest& request, TimePoint deadline,
           .client = client};
 }
 
-void Fill(const Answer& answer, v1::ClassifyResponse* response) {
+void Fill(const Answer& answer, const CallInfo& call,
+          v1::ClassifyResponse* response) {
+  response->set_request_id(call.id);
+  response->set_request_crc32(call.crc);
   const ModelFolder& folder = answer.model->folder();
   response->set_model(folder.name);
   response->set_version(folder.version);
@@ -75,10 +80,10 @@ void Fill(const Answer& answer, v1::ClassifyResponse* response) {
   timing->set_batch_size(receipt.batch_size);
 }
 
-void Fill(const absl::StatusOr<Answer>& answer,
+void Fill(const absl::StatusOr<Answer>& answer, const CallInfo& call,
           v1::ClassifyStreamResponse* response) {
   if (answer.ok()) {
-    Fill(*answer, response->mutable_response());
+    Fill(*answer, call, response->mutable_response());
     return;
   }
   const absl::Status shown = ForClient(answer.status());
@@ -115,25 +120,46 @@ void Fill(const ServedModel& model, v1::ModelInfo* info) {
   info->set_parameters(model.parameters());
 }
 
+// What the records keep of an answer, which must outlive it.
+CallEnd EndOf(const absl::StatusOr<Answer>& answer) {
+  CallEnd end{.status = answer.status()};
+  if (answer.ok()) {
+    end.model = answer->model->folder().name;
+    end.version = answer->model->folder().version;
+    end.receipt = &answer->receipt;
+  }
+  return end;
+}
+
 // One Classify call. gRPC owns the messages and keeps them until Finish; the
 // pipeline's reply finishes exactly once, OnDone is the last thing that
 // happens.
 class ClassifyCall final : public grpc::ServerUnaryReactor {
  public:
-  ClassifyCall(Pipeline* pipeline, grpc::CallbackServerContext* context,
+  ClassifyCall(Pipeline* pipeline, CallRecords* records,
+               grpc::CallbackServerContext* context,
+               const v1::ClassifyRequest& request,
                v1::ClassifyResponse* response)
-      : pipeline_(pipeline), context_(context), response_(response) {}
+      : pipeline_(pipeline),
+        records_(records),
+        context_(context),
+        response_(response),
+        call_(BeginCall(records, Protocol::kGrpc, context, request)) {}
 
   void Start(const ClassifyInput& input) {
     handle_ = pipeline_->Submit(input, [this](absl::StatusOr<Answer> answer) {
-      if (answer.ok()) Fill(*answer, response_);
+      if (answer.ok()) Fill(*answer, call_, response_);
+      records_->End(call_, EndOf(answer));
       Finish(ToGrpcStatus(answer.status(), context_));
     });
   }
 
   // Never before the handler has returned, so that handle_ is set.
   void OnCancel() override { pipeline_->Cancel(handle_); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    records_->Done(Protocol::kGrpc);
+    delete this;
+  }
 
  private:
   // Spares each call a way through gRPC's executor, a thread of its own: OnDone
@@ -141,8 +167,10 @@ class ClassifyCall final : public grpc::ServerUnaryReactor {
   bool InternalInlineable() override { return true; }
 
   Pipeline* const pipeline_;
+  CallRecords* const records_;
   grpc::CallbackServerContext* const context_;
   v1::ClassifyResponse* const response_;
+  const CallInfo call_;
   Pipeline::Handle handle_;
 };
 
@@ -151,7 +179,8 @@ class ClassifyCall final : public grpc::ServerUnaryReactor {
 grpc::ServerUnaryReactor* ClassifyService::Classify(
     grpc::CallbackServerContext* context, const v1::ClassifyRequest* request,
     v1::ClassifyResponse* response) {
-  auto* call = new ClassifyCall(pipeline_, context, response);
+  auto* call =
+      new ClassifyCall(pipeline_, records_, context, *request, response);
   call->Start(InputOf(*request, DeadlineOf(*context, *clock_),
                       ClientIdOfPeer(context->peer())));
   return call;
@@ -165,15 +194,20 @@ ClassifyService::ClassifyStream(grpc::CallbackServerContext* context) {
   const uint64_t client = ClientIdOfPeer(context->peer());
   return new Stream(
       kStreamWindow, StreamOrder::kAsDone,
-      [this, deadline, client](const v1::ClassifyStreamRequest& item,
-                               v1::ClassifyStreamResponse* response,
-                               Stream::Answered answered) -> Stream::Cancel {
+      [this, deadline, client,
+       stream = BeginStream(*records_, Protocol::kGrpc, *context)](
+          const v1::ClassifyStreamRequest& item,
+          v1::ClassifyStreamResponse* response,
+          Stream::Answered answered) -> Stream::Cancel {
         response->set_id(item.id());
         const Pipeline::Handle handle = pipeline_->Submit(
             InputOf(item.request(), ItemDeadline(item, deadline), client),
-            [response, answered = std::move(answered)](
+            [this, response, answered = std::move(answered),
+             call = BeginItem(records_, stream, item.id(), item.request())](
                 const absl::StatusOr<Answer>& answer) {
-              Fill(answer, response);
+              Fill(answer, call, response);
+              records_->End(call, EndOf(answer));
+              records_->Done(Protocol::kGrpc);
               answered();
             });
         return [this, handle] { pipeline_->Cancel(handle); };
@@ -201,7 +235,7 @@ grpc::ServerUnaryReactor* ClassifyService::ListModels(
 grpc::ServerUnaryReactor* ClassifyService::GetModel(
     grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
     v1::GetModelResponse* response) {
-  const absl::StatusOr<ServedModel*> model =
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model =
       models_->Find(request->model(), request->version());
   if (model.ok()) {
     Fill(**model, response->mutable_model());

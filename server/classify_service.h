@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "proto/groupmamba/v1/classifier.grpc.pb.h"
+#include "server/call_records.h"
 #include "server/model_repository.h"
 #include "server/pipeline.h"
 
@@ -15,8 +16,11 @@ namespace groupmamba {
 class ClassifyService final : public v1::Classifier::CallbackService {
  public:
   ClassifyService(Pipeline* pipeline, const ModelRepository* models,
-                  const Clock* clock)
-      : pipeline_(pipeline), models_(models), clock_(clock) {}
+                  CallRecords* records, const Clock* clock)
+      : pipeline_(pipeline),
+        models_(models),
+        records_(records),
+        clock_(clock) {}
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
                                      const v1::ClassifyRequest* request,
@@ -41,6 +45,7 @@ class ClassifyService final : public v1::Classifier::CallbackService {
 
   Pipeline* const pipeline_;
   const ModelRepository* const models_;
+  CallRecords* const records_;
   const Clock* const clock_;
 };
 

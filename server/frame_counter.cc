@@ -26,6 +26,11 @@ constexpr double kControlsPerCall = 8;
 constexpr double kControlsPerData = 4;
 constexpr double kResetsPerCall = 0.5;
 
+// A call that began within the last moment, or two, is new; cancelling it costs
+// this many.
+constexpr Duration kMoment = std::chrono::milliseconds(10);
+constexpr double kNewReset = 5;
+
 uint32_t BigEndian(const uint8_t* bytes, int count) {
   uint32_t value = 0;
   for (int i = 0; i < count; ++i) value = value << 8 | bytes[i];
@@ -53,6 +58,7 @@ std::optional<Abuse> FrameCounter::Read(const uint8_t* data, size_t size,
     controls_.Refill(now - now_);
   }
   now_ = now;
+  SettleStreams();
   const uint8_t* const end = data + size;
   if (preface_size_ < kPrefaceSize) {
     if (const auto abuse = ReadPreface(&data, end)) return abuse;
@@ -67,6 +73,13 @@ std::optional<Abuse> FrameCounter::Read(const uint8_t* data, size_t size,
     if (payload_left_ == 0) EndFrame();
   }
   return std::nullopt;
+}
+
+void FrameCounter::SettleStreams() {
+  if (now_ - settling_since_ < kMoment) return;
+  settled_stream_ = settling_stream_;
+  settling_stream_ = last_stream_;
+  settling_since_ = now_;
 }
 
 TimePoint FrameCounter::unfinished_since() const {
@@ -123,7 +136,7 @@ std::optional<Abuse> FrameCounter::BeginFrame() {
         unfinished_bytes_ -= upload.received;
         EndUpload(upload.began);
       }
-      if (!resets_.Take()) return Abuse::kResets;
+      if (!resets_.Take(IsNew(stream_) ? kNewReset : 1)) return Abuse::kResets;
       return std::nullopt;
     case kSettings:
       if (flags_ & kAck) acknowledged_ = true;
@@ -190,9 +203,11 @@ void FrameCounter::ReadMessages(const uint8_t* data, size_t size) {
       upload_.prefix[upload_.prefix_size++] = *data;
       if (upload_.prefix_size == sizeof(upload_.prefix)) {
         upload_.left = BigEndian(upload_.prefix + 1, 4);
-        // One over the cap is refused and thrown away.
+        // One over the cap is refused and thrown away, and its client may
+        // stop in the middle of it.
         upload_.kept =
             upload_.left <= static_cast<uint32_t>(limits_.max_message_bytes);
+        if (!upload_.kept) upload_.began = kForever;
       }
     } else {
       taken = std::min<size_t>(size, upload_.left);
@@ -219,6 +234,11 @@ void FrameCounter::EndFrame() {
 
 void FrameCounter::EndData() {
   if (upload_.prefix_size > 0 && (flags_ & kEndStream) == 0) {
+    if (uploads_.size() > 2 * static_cast<size_t>(limits_.max_streams)) {
+      absl::erase_if(uploads_, [](const auto& one) {
+        return one.second.began == kForever;
+      });
+    }
     uploads_[stream_] = upload_;
     oldest_upload_ = std::min(oldest_upload_, upload_.began);
   } else {

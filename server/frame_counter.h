@@ -41,8 +41,8 @@ class Allowance {
   }
   void Refill(Duration passed) { Earn(per_second_ * ToSeconds(passed)); }
 
-  // False: there was none left.
-  bool Take() { return --left_ >= 0; }
+  // False: there was not enough left.
+  bool Take(double count = 1) { return (left_ -= count) >= 0; }
 
  private:
   const double burst_;
@@ -56,7 +56,9 @@ struct FrameLimits {
   int max_header_block_bytes = 64 << 10;
 
   // Cancelled calls on one connection: so many at once, so many a second, and
-  // besides one for every two calls that were sent to their end.
+  // besides one for every two calls that were sent to their end. One that is
+  // cancelled as soon as it has begun counts as five: honest clients wait, if
+  // only for a deadline.
   double reset_burst = 1000;
   double resets_per_second = 200;
 
@@ -96,6 +98,8 @@ class FrameCounter {
   bool ReadFrameHeader(const uint8_t** data, const uint8_t* end);
   std::optional<Abuse> BeginFrame();
   std::optional<Abuse> BeginHeaders();
+  bool IsNew(uint32_t stream) const { return stream > settled_stream_; }
+  void SettleStreams();
   void BeginData();
   void ReadPayload(const uint8_t** data, const uint8_t* end);
   void ReadData(const uint8_t* data, uint32_t size);
@@ -126,7 +130,12 @@ class FrameCounter {
   bool padded_ = false;                // the padding's length comes next
   uint32_t content_left_ = 0;          // without padding
 
+  // The last streams: now, when settling_since_ was, and one such time before,
+  // a moment ago.
   uint32_t last_stream_ = 0;
+  uint32_t settling_stream_ = 0;
+  uint32_t settled_stream_ = 0;
+  TimePoint settling_since_ = {};
   int early_streams_ = 0;
   bool acknowledged_ = false;  // our settings
   bool in_headers_ = false;    // the block goes on in the next frame

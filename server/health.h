@@ -21,7 +21,8 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   // the whole server, and names of models. All begin as NOT_SERVING.
   explicit HealthService(const std::vector<std::string>& services);
 
-  // Tells the watchers. `service` is one of the constructor's.
+  // Tells the watchers. A service of which it did not know is known from now
+  // on.
   void Set(const std::string& service, bool serving);
 
   // False for a service that it does not know, too.

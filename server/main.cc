@@ -1,13 +1,16 @@
 // groupmamba-server: reads the settings, starts the server, waits for a signal,
 // drains. Exit codes: 0 all that was accepted is answered; 1 it cannot serve,
 // did not drain in time, or lost its device; 2 wrong usage, as a device that is
-// not there.
+// not there. `check` in front of the settings looks at them and at all that
+// they name, and ends: 0 it would serve; 2 it would not.
 
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,8 +20,9 @@
 #include "base/cores.h"
 #include "base/log.h"
 #include "model/engine.h"
+#include "server/check.h"
 #include "server/fake_engine.h"
-#include "server/model_repository.h"
+#include "server/model_folders.h"
 #include "server/options.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -65,6 +69,13 @@ void LogAddresses(absl::string_view event, const Settings& settings,
        {"health", Address(transport.health, server.health_port())}});
 }
 
+// Whatever the working folder and the PATH are.
+std::string ProgramBeside(const char* name) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error)
+      .replace_filename(name);
+}
+
 int Fail(const absl::Status& status) {
   Log(LogLevel::kError, "cannot serve",
       {{"reason", std::string(status.message())}});
@@ -82,6 +93,9 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
           Signals* signals) {
   std::atomic<bool> lost = false;
   settings.server.instances *= static_cast<int>(devices.size());
+  if (settings.isolate_decoding) {
+    settings.server.decoder_program = ProgramBeside("groupmamba-decoder");
+  }
   settings.server.allocate_slot = [&devices](size_t bytes) {
     return AllocatePicture(bytes, devices.front());
   };
@@ -104,15 +118,22 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
       !status.ok()) {
     return Fail(status);
   }
+  // Before it says so, and is told to end.
+  signals->BeginServing();
   LogAddresses("serving", settings, **server);
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
+  signals->OnHangup([&] { (*server)->ReloadModels(); });
   signals->AwaitFirst();
   // Nothing is to be had of lingering with a device that is lost.
   if (lost) settings.drain.linger = {};
   const bool drained = (*server)->Drain(settings.drain);
   signals->OnFurther(nullptr);
-  if (!drained) EndWithout("some requests were not answered in time");
+  signals->OnHangup(nullptr);
+  if (!drained) {
+    (*server)->CloseRecords();
+    EndWithout("some requests were not answered in time");
+  }
   Log(LogLevel::kInfo, "drained");
   return lost ? 1 : 0;
 }
@@ -123,14 +144,30 @@ int FailUsage(const absl::Status& status) {
   return 2;
 }
 
+int Check(const Settings& settings) {
+  const CheckResult result = CheckSettings(settings);
+  for (const std::string& sentence : result.good) {
+    std::printf("%s\n", sentence.c_str());
+  }
+  for (const std::string& sentence : result.wrong) {
+    std::fprintf(stderr, "groupmamba-server: %s\n", sentence.c_str());
+  }
+  if (!result.wrong.empty()) return 2;
+  std::puts("the settings are good");
+  return 0;
+}
+
 int Main(int argc, char** argv) {
-  absl::StatusOr<Settings> settings =
-      ParseSettings(std::vector<std::string>(argv + 1, argv + argc));
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  const bool check = !arguments.empty() && arguments.front() == "check";
+  if (check) arguments.erase(arguments.begin());
+  absl::StatusOr<Settings> settings = ParseSettings(std::move(arguments));
   if (!settings.ok()) return FailUsage(settings.status());
   if (!settings->text_to_print.empty()) {
     std::fputs(settings->text_to_print.c_str(), stdout);
     return 0;
   }
+  if (check) return Check(*settings);
   SetLogOptions(settings->log_format, settings->log_level);
 
   // Before anything else can start a thread, as a GPU's driver does.

@@ -18,6 +18,10 @@ using Labels = std::map<std::string, std::string>;
 constexpr const char* kProtocolNames[kProtocolCount] = {"grpc", "v2"};
 constexpr const char* kStageNames[kStageCount] = {"decode", "queue", "gather",
                                                   "inference", "reply"};
+constexpr const char* kPictureEndNames[kPictureEndCount] = {
+    "inferred", "expired", "cancelled", "failed"};
+constexpr int kVersionsKept = 8;  // of a model, with label sets of their own
+
 constexpr DispatchReason kDispatchReasons[] = {
     DispatchReason::kFull, DispatchReason::kWait, DispatchReason::kDrain};
 constexpr Reason kRefusals[] = {
@@ -31,6 +35,16 @@ const Buckets& LatencyBuckets() {
       new Buckets{0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006,
                   0.008,  0.01,    0.015,  0.02,  0.03,  0.04,  0.05,  0.075,
                   0.1,    0.15,    0.25,   0.5,   1,     2.5,   5,     10};
+  return *buckets;
+}
+
+// Of a request's parts, which may take microseconds.
+const Buckets& StageBuckets() {
+  static const auto* buckets = [] {
+    auto* fine = new Buckets{0.00001, 0.000025, 0.00005};
+    fine->insert(fine->end(), LatencyBuckets().begin(), LatencyBuckets().end());
+    return fine;
+  }();
   return *buckets;
 }
 
@@ -82,6 +96,15 @@ struct Metrics::Families {
   explicit Families(prometheus::Registry& r)
       : requests(Register(prometheus::BuildCounter(), r, "requests_total",
                           "Requests that ended, by status code.")),
+        started(Register(prometheus::BuildCounter(), r,
+                         "requests_started_total", "Requests that came.")),
+        done(Register(prometheus::BuildCounter(), r, "requests_done_total",
+                      "Requests whose answer has left, or that nobody waits "
+                      "for any more.")),
+        admitted(Register(prometheus::BuildCounter(), r, "admitted_total",
+                          "Pictures that were let in.")),
+        outcomes(Register(prometheus::BuildCounter(), r, "admitted_ended_total",
+                          "Pictures that were let in and have left, by how.")),
         duration(Register(prometheus::BuildHistogram(), r,
                           "request_duration_seconds",
                           "From a request's arrival to its reply's start, "
@@ -109,10 +132,18 @@ struct Metrics::Families {
                        "1: the model answers.")),
         load_seconds(Register(prometheus::BuildGauge(), r, "model_load_seconds",
                               "How long loading and warming up took.")),
+        reload_failures(Register(prometheus::BuildCounter(), r,
+                                 "reload_failures_total",
+                                 "Models that could not be loaded while the "
+                                 "server ran; what was served is served on.")),
         build(Register(prometheus::BuildGauge(), r, "build_info",
                        "Always 1; the labels say which build this is.")) {}
 
   Counters& requests;
+  Counters& started;
+  Counters& done;
+  Counters& admitted;
+  Counters& outcomes;
   Histograms& duration;
   Histograms& stages;
   Counters& images;
@@ -123,6 +154,7 @@ struct Metrics::Families {
   Histograms& refusal;
   Gauges& ready;
   Gauges& load_seconds;
+  Counters& reload_failures;
   Gauges& build;
 };
 
@@ -131,6 +163,12 @@ void ModelMetrics::RequestEnded(Protocol protocol, absl::StatusCode code,
   const auto p = static_cast<size_t>(protocol);
   requests_[p][CodeIndex(code)]->Increment();
   durations_[p]->Observe(ToSeconds(total));
+}
+
+void ModelMetrics::Admitted() { admitted_->Increment(); }
+
+void ModelMetrics::AdmittedEnded(PictureEnd end) {
+  outcomes_[static_cast<size_t>(end)]->Increment();
 }
 
 void ModelMetrics::StageTook(Stage stage, Duration time) {
@@ -154,11 +192,17 @@ Metrics::Metrics(const Admission* admission)
       admission_(MakeAdmissionGauges(admission)),
       process_(MakeProcessMetrics()) {
   unknown_model_ = AddRequestCounters("(unknown)", "0");
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    const Labels protocol = {{"protocol", kProtocolNames[p]}};
+    started_[p] = &families_->started.Add(protocol);
+    done_[p] = &families_->done.Add(protocol);
+  }
   for (Reason reason : kRefusals) {
     refused_[static_cast<size_t>(reason)] =
         &families_->refused.Add({{"reason", std::string(ReasonName(reason))}});
   }
   refusal_ = &families_->refusal.Add({}, LatencyBuckets());
+  reload_failures_ = &families_->reload_failures.Add({});
   families_->build.Add({{"version", GM_VERSION}, {"compiler", __VERSION__}})
       .Set(1);
 }
@@ -180,8 +224,51 @@ EndCounters Metrics::AddRequestCounters(const std::string& model,
   return counters;
 }
 
-ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
-  auto metrics = std::make_unique<ModelMetrics>();
+std::shared_ptr<ModelMetrics> Metrics::AddModel(const std::string& name,
+                                                int64_t version) {
+  MutexLock lock(&mutex_);
+  for (const auto& model : models_) {
+    if (model->name_ == name && model->version_ == version) return model;
+  }
+  models_.push_back(MakeModel(name, version));
+  std::shared_ptr<ModelMetrics> added = models_.back();
+  ForgetVersionsOf(name);
+  return added;
+}
+
+void Metrics::ForgetVersionsOf(const std::string& name) {
+  auto surplus =
+      std::count_if(models_.begin(), models_.end(),
+                    [&](const auto& model) { return model->name_ == name; });
+  surplus -= kVersionsKept;
+  std::erase_if(models_, [&](const auto& model) {
+    // Nobody else can get hold of one that only this list has.
+    if (surplus <= 0 || model->name_ != name || model.use_count() > 1) {
+      return false;
+    }
+    Forget(*model);
+    --surplus;
+    return true;
+  });
+}
+
+void Metrics::Forget(const ModelMetrics& model) {
+  const EndCounters earlier = AddRequestCounters(model.name_, "(earlier)");
+  for (size_t p = 0; p < kProtocolCount; ++p) {
+    for (size_t i = 0; i < std::size(kEndCodes); ++i) {
+      earlier[p][i]->Increment(model.requests_[p][i]->Value());
+      families_->requests.Remove(model.requests_[p][i]);
+    }
+  }
+  families_->ready.Remove(model.ready_);
+  families_->load_seconds.Remove(model.load_seconds_);
+}
+
+std::shared_ptr<ModelMetrics> Metrics::MakeModel(const std::string& name,
+                                                 int64_t version) {
+  auto metrics = std::make_shared<ModelMetrics>();
+  metrics->name_ = name;
+  metrics->version_ = version;
   const std::string version_text = absl::StrCat(version);
   const Labels model = {{"model", name}};
   const Labels model_version = {{"model", name}, {"version", version_text}};
@@ -193,7 +280,12 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   }
   for (size_t i = 0; i < kStageCount; ++i) {
     metrics->stages_[i] = &families_->stages.Add(
-        {{"model", name}, {"stage", kStageNames[i]}}, LatencyBuckets());
+        {{"model", name}, {"stage", kStageNames[i]}}, StageBuckets());
+  }
+  metrics->admitted_ = &families_->admitted.Add(model);
+  for (size_t i = 0; i < kPictureEndCount; ++i) {
+    metrics->outcomes_[i] = &families_->outcomes.Add(
+        {{"model", name}, {"outcome", kPictureEndNames[i]}});
   }
   metrics->images_ = &families_->images.Add(model);
   metrics->batches_ = &families_->batches.Add(model);
@@ -205,13 +297,22 @@ ModelMetrics* Metrics::AddModel(const std::string& name, int64_t version) {
   }
   metrics->ready_ = &families_->ready.Add(model_version);
   metrics->load_seconds_ = &families_->load_seconds.Add(model_version);
-  models_.push_back(std::move(metrics));
-  return models_.back().get();
+  return metrics;
 }
+
+void Metrics::ReloadFailed() { reload_failures_->Increment(); }
 
 void Metrics::UnknownModelRequestEnded(Protocol protocol,
                                        absl::StatusCode code) {
   unknown_model_[static_cast<size_t>(protocol)][CodeIndex(code)]->Increment();
+}
+
+void Metrics::RequestStarted(Protocol protocol) {
+  started_[static_cast<size_t>(protocol)]->Increment();
+}
+
+void Metrics::RequestDone(Protocol protocol) {
+  done_[static_cast<size_t>(protocol)]->Increment();
 }
 
 void Metrics::Refused(Reason reason, Duration after) {

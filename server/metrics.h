@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "prometheus/counter.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
@@ -53,14 +54,26 @@ inline constexpr absl::StatusCode kEndCodes[] = {
     absl::StatusCode::kInternal,
     absl::StatusCode::kUnavailable,
 };
+// How a picture that was let in has left, in the label `outcome`. Each is let
+// in once and leaves once.
+enum class PictureEnd {
+  kInferred,
+  kExpired,
+  kCancelled,
+  kFailed,  // anything else: no picture, the model failed, draining
+};
+inline constexpr int kPictureEndCount = 4;
+
 using EndCounters =
     std::array<std::array<prometheus::Counter*, std::size(kEndCodes)>,
                kProtocolCount>;
 
-// What is counted for one model. Thread-safe.
+// What is counted for one version of a model. Thread-safe.
 class ModelMetrics {
  public:
   void RequestEnded(Protocol protocol, absl::StatusCode code, Duration total);
+  void Admitted();
+  void AdmittedEnded(PictureEnd end);
   void StageTook(Stage stage, Duration time);
   void BatchStarted(int size, DispatchReason reason);
   void Loaded(double seconds);
@@ -68,9 +81,13 @@ class ModelMetrics {
 
  private:
   friend class Metrics;
+  std::string name_;
+  int64_t version_ = 0;
   EndCounters requests_ = {};
   std::array<prometheus::Histogram*, kProtocolCount> durations_ = {};
   std::array<prometheus::Histogram*, kStageCount> stages_ = {};
+  prometheus::Counter* admitted_ = nullptr;
+  std::array<prometheus::Counter*, kPictureEndCount> outcomes_ = {};
   prometheus::Counter* images_ = nullptr;
   prometheus::Counter* batches_ = nullptr;
   prometheus::Histogram* batch_size_ = nullptr;
@@ -79,18 +96,30 @@ class ModelMetrics {
   prometheus::Gauge* load_seconds_ = nullptr;
 };
 
-// Thread-safe, but for AddModel, which is called before serving.
+// Thread-safe.
 class Metrics {
  public:
   // Shows `admission` as it is whenever the page is read; it must outlive this.
   explicit Metrics(const Admission* admission);
   ~Metrics();
 
-  // The result lives as long as this.
-  ModelMetrics* AddModel(const std::string& name, int64_t version);
+  // The same counters for the same model and version. Of each name the latest
+  // eight versions, and those that are in use, have label sets of their own;
+  // what was counted for earlier ones goes on as version "(earlier)", so that
+  // sums stay whole. The result must not outlive this.
+  std::shared_ptr<ModelMetrics> AddModel(const std::string& name,
+                                         int64_t version);
+
+  // A model that should have been loaded or loaded anew could not be.
+  void ReloadFailed();
 
   // A request that named no model of ours; counted under the model "(unknown)".
   void UnknownModelRequestEnded(Protocol protocol, absl::StatusCode code);
+
+  // A request has come, and its transport has let go of it. On an idle server
+  // both equal the requests that ended with some code.
+  void RequestStarted(Protocol protocol);
+  void RequestDone(Protocol protocol);
 
   // `reason`: kQueueFull, kBytesFull, kLate, kOverShare, kDraining or kLoading.
   // `after`: since the request's arrival.
@@ -112,6 +141,11 @@ class Metrics {
  private:
   EndCounters AddRequestCounters(const std::string& model,
                                  const std::string& version);
+  std::shared_ptr<ModelMetrics> MakeModel(const std::string& name,
+                                          int64_t version);
+  void ForgetVersionsOf(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(const ModelMetrics& model);
 
   struct Families;
   const std::shared_ptr<prometheus::Registry> registry_;
@@ -119,10 +153,16 @@ class Metrics {
   const std::shared_ptr<prometheus::Collectable> admission_;
   const std::shared_ptr<prometheus::Collectable> process_;
   std::vector<std::shared_ptr<prometheus::Collectable>> added_;
+  std::array<prometheus::Counter*, kProtocolCount> started_ = {};
+  std::array<prometheus::Counter*, kProtocolCount> done_ = {};
   EndCounters unknown_model_ = {};
   std::array<prometheus::Counter*, kReasonCount> refused_ = {};
   prometheus::Histogram* refusal_ = nullptr;
-  std::vector<std::unique_ptr<ModelMetrics>> models_;
+  prometheus::Counter* reload_failures_ = nullptr;
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<ModelMetrics>> models_
+      ABSL_GUARDED_BY(mutex_);  // in the order in which they came
 };
 
 }  // namespace groupmamba

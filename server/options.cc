@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -70,11 +71,13 @@ class Flags {
   TransportFlags transport_;
 
   std::string engine_ = "native";
+  std::string decode_isolation_ = "none";
   double max_delay_ms_ = 5;
   double slo_ms_ = 0;
   double max_picture_mb_ = 16;
   double default_deadline_ms_ = 10'000;
   double max_deadline_ms_ = 60'000;
+  double poll_models_s_ = 0;
   double drain_linger_s_ = 0;
   double drain_grace_s_ = 25;
   double hang_s_ = 30;
@@ -88,7 +91,9 @@ Flags::Flags(Settings* settings)
           "Classifies pictures over gRPC with a GroupMamba model.\n"
           "Each setting is a flag (--max-batch 16), an environment variable "
           "(GROUPMAMBA_MAX_BATCH=16)\nor a line of the TOML file that --config "
-          "names (max-batch = 16); the earlier wins.",
+          "names (max-batch = 16); the earlier wins.\n"
+          "`groupmamba-server check SETTINGS` says whether it would serve with "
+          "them, and ends.",
           "groupmamba-server"),
       transport_(&settings->server.transport) {
   app_.formatter(std::make_shared<HelpFormatter>());
@@ -106,6 +111,9 @@ void Flags::AddModelFlags() {
   Add(group, "models", &settings_->models,
       "Folder with <name>/<version>/config.json; the highest version is served")
       ->type_name("DIR");
+  AddNumber(group, "poll-models", &poll_models_s_, 0, 86'400,
+            "Seconds between looks for new versions; 0: only SIGHUP and the "
+            "admin port load them");
   Add(group, "default-model", &settings_->server.default_model,
       "Answers requests that name no model; needed with several models only")
       ->type_name("NAME");
@@ -158,6 +166,11 @@ void Flags::AddBatchFlags() {
             1e12, "Bytes of pictures in unanswered requests at most");
   AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
             1, 1024, "Threads that decode pictures");
+  Add(group, "decode-isolation", &decode_isolation_,
+      "none: pictures are decoded in the server's process; process: each "
+      "decoding thread has a confined process, groupmamba-decoder, which lies "
+      "beside the server's program and is restarted when it crashes")
+      ->check(CLI::IsMember({"none", "process"}));
   AddNumber(group, "jpeg-oversampling",
             &settings_->server.pipeline.jpeg_oversampling, 0, 16,
             "Decode large JPEGs at a half, a quarter or an eighth, but no "
@@ -195,6 +208,19 @@ void Flags::AddOtherFlags() {
   Add(group, "log-level", &log_level_,
       "The least important that is written: debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  CallRecordsOptions& records = settings_->server.records;
+  Add(group, "journal", &records.journal,
+      "File to which a line is added for each request: its id, times, code, "
+      "version, and the CRC-32 of its message, which costs time")
+      ->type_name("FILE");
+  Add(group, "trace-file", &records.trace_file,
+      "File to which each traced request's spans are added as a line of OTLP's "
+      "JSON")
+      ->type_name("FILE");
+  AddNumber(group, "trace-ratio", &records.trace_ratio, 0, 1,
+            "The share of the requests without a traceparent that is traced; "
+            "with one, its flag decides");
 
   AddSettingsFile(std::make_shared<SettingsFile>(kPrefix), "GROUPMAMBA_CONFIG",
                   &app_)
@@ -239,6 +265,7 @@ absl::Status Flags::Take() {
         "--models is needed: the folder with <name>/<version>/config.json");
   }
   ServerOptions& server = settings_->server;
+  settings_->isolate_decoding = decode_isolation_ == "process";
   server.batch.max_delay = FromMilliseconds(max_delay_ms_);
   server.batch.slo = FromMilliseconds(slo_ms_);
   GM_RETURN_IF_ERROR(transport_.Take());
@@ -256,6 +283,10 @@ absl::Status Flags::Take() {
   settings_->drain = {.linger = FromSeconds(drain_linger_s_),
                       .grace = FromSeconds(drain_grace_s_)};
   server.hang_after = FromSeconds(hang_s_);
+  server.records.seed =
+      (uint64_t{std::random_device()()} << 32) | std::random_device()();
+  server.control.root = settings_->models;
+  server.control.poll = FromSeconds(poll_models_s_);
   settings_->log_format =
       log_format_ == "json" ? LogFormat::kJson : LogFormat::kText;
   settings_->log_level = LogLevelOf(log_level_);

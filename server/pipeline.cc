@@ -32,6 +32,19 @@ void CountStages(const Task::Times& times, TimePoint now,
   metrics->StageTook(Stage::kReply, now - times.inferred);
 }
 
+PictureEnd PictureEndOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return PictureEnd::kInferred;
+    case absl::StatusCode::kDeadlineExceeded:
+      return PictureEnd::kExpired;
+    case absl::StatusCode::kCancelled:
+      return PictureEnd::kCancelled;
+    default:
+      return PictureEnd::kFailed;
+  }
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const PipelineOptions& options,
@@ -57,8 +70,7 @@ Pipeline::~Pipeline() {
 //    refused at once.
 Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   const TimePoint now = clock_->Now();
-  const absl::StatusOr<ServedModel*> model =
-      models_->Find(input.model, input.version);
+  const absl::StatusOr<std::shared_ptr<ServedModel>> model = ModelFor(input);
   if (!model.ok()) {
     if (input.is_request) {
       metrics_->UnknownModelRequestEnded(Protocol::kGrpc,
@@ -81,6 +93,7 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
     Task::Finish(std::move(task), refused);
     return {};
   }
+  task->model->metrics().Admitted();
   task->model->batcher().Expect(handle.key.priority);
   // What needs no decoding saves its way through another thread.
   if (IsReady(task->picture, task->model->transform())) {
@@ -90,6 +103,12 @@ Pipeline::Handle Pipeline::Submit(const ClassifyInput& input, Reply reply) {
   decoders_.Push(std::move(task));
   watch_.Note(handle.key.deadline);
   return handle;
+}
+
+absl::StatusOr<std::shared_ptr<ServedModel>> Pipeline::ModelFor(
+    const ClassifyInput& input) const {
+  if (input.served != nullptr) return input.served;
+  return models_->Find(input.model, input.version);
 }
 
 QueueKey Pipeline::MakeKey(const ClassifyInput& input, TimePoint now) {
@@ -168,9 +187,13 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
   GM_RETURN_IF_ERROR(task->Alive(clock_->Now()));
   task->slot = task->model->slots().Acquire();
   if (!task->slot) return Error(Reason::kQueueFull);
+  const TransformSpec& spec = task->model->transform();
+  const absl::Span<uint8_t> out = task->slot.bytes();
   const absl::Status status =
-      PreparePicture(task->picture, options_.decode, options_.jpeg_oversampling,
-                     task->model->transform(), task->slot.bytes());
+      options_.prepare != nullptr
+          ? options_.prepare(task->picture, spec, out)
+          : PreparePicture(task->picture, options_.decode,
+                           options_.jpeg_oversampling, spec, out);
   task->times.decoded = clock_->Now();
   return status;
 }
@@ -189,6 +212,7 @@ void Pipeline::End(const Task& task, uint32_t top_k, bool is_request,
   // Counted before the reply, so that who has the reply finds it counted.
   ModelMetrics& metrics = task.model->metrics();
   CountStages(task.times, now, &metrics);
+  if (task.ticket) metrics.AdmittedEnded(PictureEndOf(answer.status().code()));
   if (is_request) {
     metrics.RequestEnded(Protocol::kGrpc, answer.status().code(), total);
   }
@@ -229,7 +253,7 @@ TimePoint Pipeline::Expire() {
     EndUndecoded(std::move(task), Error(Reason::kExpired));
   }
   TimePoint next = decoders_.EarliestDeadline();
-  for (const auto& model : models_->models()) {
+  for (const auto& model : models_->living()) {
     next = std::min(next, model->batcher().Expire());
   }
   return next;
@@ -237,7 +261,7 @@ TimePoint Pipeline::Expire() {
 
 void Pipeline::Close() {
   admission_->Close();
-  for (const auto& model : models_->models()) model->batcher().Drain();
+  for (const auto& model : models_->living()) model->batcher().Drain();
 }
 
 bool Pipeline::AwaitIdle(TimePoint until) {
@@ -246,11 +270,11 @@ bool Pipeline::AwaitIdle(TimePoint until) {
 
 void Pipeline::Abort() {
   aborted_ = true;
-  for (const auto& model : models_->models()) model->batcher().Abort();
+  for (const auto& model : models_->living()) model->batcher().Abort();
 }
 
 void Pipeline::GiveUp() {
-  for (const auto& model : models_->models()) model->batcher().GiveUp();
+  for (const auto& model : models_->living()) model->batcher().GiveUp();
 }
 
 }  // namespace groupmamba

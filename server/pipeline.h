@@ -14,23 +14,32 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "model/image/decode.h"
+#include "model/image/transform.h"
 #include "server/admission.h"
 #include "server/deadline_watch.h"
 #include "server/decode_pool.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
+#include "server/receipt.h"
 #include "server/served_model.h"
 #include "server/task.h"
 #include "server/top_k.h"
 
 namespace groupmamba {
 
+// Does what PreparePicture does. Thread-safe; called on decoding threads and
+// for what needs no more than a copy, on any.
+using Preparation = std::function<absl::Status(
+    const Picture&, const TransformSpec&, absl::Span<uint8_t>)>;
+
 struct PipelineOptions {
   DecodeLimits decode = {};
   int decode_threads = 1;
-  int jpeg_oversampling = 0;  // PreparePicture's
+  int jpeg_oversampling = 0;      // PreparePicture's
+  Preparation prepare = nullptr;  // null: PreparePicture, in this process
   Duration default_deadline = std::chrono::seconds(10);
   Duration max_deadline = std::chrono::seconds(60);
 };
@@ -40,6 +49,10 @@ struct PipelineOptions {
 struct ClassifyInput {
   absl::string_view model = {};  // empty: the default
   int64_t version = 0;           // 0: the one that is served
+
+  // Found already; not null: it answers, whatever the two above say.
+  std::shared_ptr<ServedModel> served = nullptr;
+
   Picture picture = {};
   uint32_t top_k = 0;  // 0: 5
   Priority priority = Priority::kNormal;
@@ -51,18 +64,8 @@ struct ClassifyInput {
   bool is_request = true;
 };
 
-// Where the time went; see Timing in proto/groupmamba/v1/classifier.proto.
-struct Receipt {
-  Duration decode = {};
-  Duration queue = {};
-  Duration batch_wait = {};
-  Duration inference = {};
-  Duration total = {};
-  int batch_size = 0;
-};
-
 struct Answer {
-  const ServedModel* model = nullptr;
+  std::shared_ptr<const ServedModel> model;
   std::vector<ScoredClass> top;
   Receipt receipt;
 };
@@ -78,7 +81,7 @@ class Pipeline {
   struct Handle {
     std::shared_ptr<std::atomic<bool>> cancelled;
     QueueKey key;
-    ServedModel* model = nullptr;  // null: was answered in Submit
+    std::shared_ptr<ServedModel> model;  // null: was answered in Submit
   };
 
   // The pointers must outlive the pipeline.
@@ -103,6 +106,8 @@ class Pipeline {
 
  private:
   QueueKey MakeKey(const ClassifyInput& input, TimePoint now);
+  absl::StatusOr<std::shared_ptr<ServedModel>> ModelFor(
+      const ClassifyInput& input) const;
   absl::Status Admit(uint64_t client, Task* task);
   absl::Status Enter(uint64_t client, Task* task);
   void Decode(std::unique_ptr<Task> task);

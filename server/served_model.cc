@@ -16,7 +16,7 @@ size_t PictureBytes(const InputConfig& input) {
 
 BatcherOptions ForBatcher(const ModelConfig& config,
                           const ServedModelOptions& options,
-                          ModelMetrics* metrics) {
+                          const std::shared_ptr<ModelMetrics>& metrics) {
   return {.policy = options.batch,
           .instances = options.instances,
           .classes = config.classes,
@@ -32,16 +32,16 @@ BatcherOptions ForBatcher(const ModelConfig& config,
 }  // namespace
 
 ServedModel::ServedModel(ModelFolder folder, const ServedModelOptions& options,
-                         ModelMetrics* metrics, Clock* clock)
+                         std::shared_ptr<ModelMetrics> metrics, Clock* clock)
     : folder_(std::move(folder)),
       transform_(TransformFor(folder_.config.input)),
       parameters_(CountParameters(folder_.config)),
-      metrics_(metrics),
+      metrics_(std::move(metrics)),
       clock_(clock),
       slots_(PictureBytes(folder_.config.input),
              options.max_waiting + options.instances * options.batch.max_batch,
              options.allocate_slot),
-      batcher_(ForBatcher(folder_.config, options, metrics), clock) {}
+      batcher_(ForBatcher(folder_.config, options, metrics_), clock) {}
 
 absl::Status ServedModel::Load(const EngineFactory& factory) {
   const TimePoint start = clock_->Now();

@@ -39,11 +39,13 @@ class ServedModel {
  public:
   enum class State { kLoading, kReady, kFailed };
 
-  // `metrics` and `clock` must outlive it.
+  // `clock` must outlive it.
   ServedModel(ModelFolder folder, const ServedModelOptions& options,
-              ModelMetrics* metrics, Clock* clock);
+              std::shared_ptr<ModelMetrics> metrics, Clock* clock);
 
   // Loads and warms up all instances; returns when they are ready. Called once.
+  // Errors: the factory's; RESOURCE_EXHAUSTED, no memory or no thread to be
+  // had.
   absl::Status Load(const EngineFactory& factory);
 
   State state() const { return state_.load(); }
@@ -59,7 +61,7 @@ class ServedModel {
   const ModelFolder folder_;
   const TransformSpec transform_;
   const int64_t parameters_;
-  ModelMetrics* const metrics_;
+  const std::shared_ptr<ModelMetrics> metrics_;
   Clock* const clock_;
   std::atomic<State> state_ = State::kLoading;
   SlotPool slots_;

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "server/batch_metrics.h"
+#include "server/gauges.h"
 
 namespace groupmamba {
 namespace {
@@ -16,9 +17,8 @@ constexpr Duration kTransportGrace = std::chrono::milliseconds(500);
 // At a drain's end, for batches that run when the others are sent away.
 constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
 
-std::vector<std::unique_ptr<ServedModel>> MakeModels(
-    const ServerOptions& options, std::vector<ModelFolder> folders,
-    Metrics* metrics, HealthService* health, Clock* clock) {
+ModelControl::Maker MakerOf(const ServerOptions& options, Metrics* metrics,
+                            HealthService* health, Clock* clock) {
   const ServedModelOptions served = {
       .batch = options.batch,
       .instances = options.instances,
@@ -30,13 +30,24 @@ std::vector<std::unique_ptr<ServedModel>> MakeModels(
         health->Drain();
         if (tell) tell();
       }};
+  return [served, metrics, clock](ModelFolder folder) {
+    auto counts = metrics->AddModel(folder.name, folder.version);
+    return std::make_unique<ServedModel>(std::move(folder), served,
+                                         std::move(counts), clock);
+  };
+}
+
+std::vector<std::unique_ptr<ServedModel>> MakeModels(
+    std::vector<ModelFolder> folders, const ModelControl::Maker& make) {
   std::vector<std::unique_ptr<ServedModel>> models;
-  for (ModelFolder& folder : folders) {
-    ModelMetrics* counts = metrics->AddModel(folder.name, folder.version);
-    models.push_back(std::make_unique<ServedModel>(std::move(folder), served,
-                                                   counts, clock));
-  }
+  for (ModelFolder& folder : folders) models.push_back(make(std::move(folder)));
   return models;
+}
+
+v2::ServingLimits LimitsOf(const ServerOptions& options) {
+  return {.max_batch = options.batch.max_batch,
+          .max_waiting = options.admission.max_waiting,
+          .default_deadline = options.pipeline.default_deadline};
 }
 
 // The names that stand for the whole server.
@@ -51,42 +62,95 @@ std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
   return names;
 }
 
+// Null: pictures are decoded in this process.
+absl::StatusOr<std::unique_ptr<DecoderPool>> StartDecoders(
+    const ServerOptions& options, Clock* clock) {
+  if (options.decoder_program.empty()) return nullptr;
+  return DecoderPool::Start(
+      {.program = options.decoder_program,
+       .limits = options.pipeline.decode,
+       .jpeg_oversampling = options.pipeline.jpeg_oversampling,
+       .max_in_bytes = options.transport.limits.max_message_bytes},
+      options.pipeline.decode_threads, clock);
+}
+
+PipelineOptions WithDecoders(PipelineOptions options, DecoderPool* decoders) {
+  if (decoders != nullptr) {
+    options.prepare = [decoders](const Picture& picture,
+                                 const TransformSpec& spec,
+                                 absl::Span<uint8_t> out) {
+      return decoders->Prepare(picture, spec, out);
+    };
+  }
+  return options;
+}
+
+// There at zero without decoders, too.
+std::shared_ptr<prometheus::Collectable> MakeDecoderMetrics(
+    const DecoderPool* decoders) {
+  return std::make_shared<Gauges>(std::vector<Gauges::Gauge>{
+      {"groupmamba_decoder_restarts_total",
+       "Decoder processes that were started in place of one that crashed or "
+       "hung.",
+       [decoders] {
+         return decoders == nullptr ? 0.0
+                                    : static_cast<double>(decoders->restarts());
+       },
+       true}});
+}
+
 }  // namespace
 
-Server::Server(const ServerOptions& options, std::vector<ModelFolder> models,
-               Clock* clock)
+Server::Server(const ServerOptions& options, RecordFiles files,
+               std::vector<ModelFolder> models,
+               std::unique_ptr<DecoderPool> decoders, Clock* clock)
     : clock_(clock),
       admission_(options.admission),
       metrics_(&admission_),
+      records_(options.records, std::move(files), &metrics_, clock),
       health_(HealthNames(models)),
-      models_(
-          MakeModels(options, std::move(models), &metrics_, &health_, clock),
-          options.default_model),
-      pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
-      classify_(&pipeline_, &models_, clock),
-      v2_(&pipeline_, &models_, &metrics_, &health_,
-          {.max_batch = options.batch.max_batch,
-           .max_waiting = options.admission.max_waiting,
-           .default_deadline = options.pipeline.default_deadline},
-          clock) {
+      models_(MakeModels(std::move(models),
+                         MakerOf(options, &metrics_, &health_, clock)),
+              options.default_model),
+      decoders_(std::move(decoders)),
+      pipeline_(WithDecoders(options.pipeline, decoders_.get()), &models_,
+                &admission_, &metrics_, clock),
+      control_(
+          options.control, &models_, &metrics_,
+          MakerOf(options, &metrics_, &health_, clock),
+          [this](const std::string& name, bool serving) {
+            health_.Set(name, serving);
+          },
+          clock),
+      classify_(&pipeline_, &models_, &records_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &statistics_,
+          /*control=*/nullptr, LimitsOf(options), clock),
+      admin_v2_(&pipeline_, &models_, &metrics_, &health_, &records_,
+                &statistics_, &control_, LimitsOf(options), clock) {
+  metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
+  metrics_.Add(MakeDecoderMetrics(decoders_.get()));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
     Clock* clock) {
-  std::unique_ptr<Server> server(new Server(options, std::move(models), clock));
+  GM_ASSIGN_OR_RETURN(RecordFiles files, OpenRecordFiles(options.records));
+  GM_ASSIGN_OR_RETURN(auto decoders, StartDecoders(options, clock));
+  std::unique_ptr<Server> server(new Server(options, std::move(files),
+                                            std::move(models),
+                                            std::move(decoders), clock));
   GM_ASSIGN_OR_RETURN(
       server->transport_,
       Transport::Create(options.transport, &server->metrics_, clock));
   GM_ASSIGN_OR_RETURN(
       server->metrics_page_,
       MetricsPage::Start(options.metrics_listen, server->metrics_));
-  const std::vector<grpc::Service*> open = {&server->classify_, &server->v2_,
-                                            &server->health_};
   // An operator can try on the admin port what the public one answers.
   GM_RETURN_IF_ERROR(server->transport_->Listen(
-      {.open = open, .admin = open, .health = {&server->health_}}));
+      {.open = {&server->classify_, &server->v2_, &server->health_},
+       .admin = {&server->classify_, &server->admin_v2_, &server->health_},
+       .health = {&server->health_}}));
   return server;
 }
 
@@ -97,6 +161,7 @@ absl::Status Server::Load(const EngineFactory& factory) {
     health_.Set(model->folder().name, true);
   }
   for (const std::string& name : ServerNames()) health_.Set(name, true);
+  control_.Start(factory);
   return absl::OkStatus();
 }
 
@@ -106,6 +171,7 @@ bool Server::Drain(const DrainTimes& times) {
   const TimePoint give_up = end - std::min(kTransportGrace, times.grace / 8);
   const TimePoint abort = give_up - std::min(kLastBatchGrace, times.grace / 4);
   health_.Drain();
+  control_.Stop();
   for (const auto& model : models_.models()) model->metrics().SetReady(false);
   if (times.linger > Duration::zero()) {
     Linger(std::min(start + times.linger, abort));
@@ -148,6 +214,7 @@ void Server::EndTransport() {
 }
 
 Server::~Server() {
+  control_.Stop();
   if (transport_ != nullptr) {
     pipeline_.Close();
     pipeline_.Abort();

@@ -15,14 +15,18 @@
 #include "base/mutex.h"
 #include "model/config.h"
 #include "server/admission.h"
+#include "server/call_records.h"
 #include "server/classify_service.h"
 #include "server/health.h"
+#include "server/isolation/decoder_pool.h"
 #include "server/metrics.h"
 #include "server/metrics_page.h"
+#include "server/model_control.h"
 #include "server/model_repository.h"
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
+#include "server/v2/statistics.h"
 #include "server/v2_service.h"
 
 namespace groupmamba {
@@ -35,6 +39,12 @@ struct ServerOptions {
   BatchPolicy batch;
   int instances = 1;
   std::string default_model;
+  CallRecordsOptions records;
+  ModelControlOptions control;
+
+  // Path of groupmamba-decoder: pictures are decoded in such processes, one for
+  // each of pipeline.decode_threads; empty: in this process.
+  std::string decoder_program;
 
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
@@ -61,10 +71,11 @@ struct DrainTimes {
 // Thread-safe. Its life: Start, Load, serving, Drain.
 class Server {
  public:
-  // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
-  // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on; those of
-  // Transport::Create.
+  // Starts the decoders, listens for calls and for readers of the metrics.
+  // Health says NOT_SERVING, and Classify UNAVAILABLE, until Load has returned.
+  // `clock` must outlive it. Errors: UNAVAILABLE, an address cannot be listened
+  // on; INVALID_ARGUMENT, a file of the records cannot be written to; those of
+  // Transport::Create and DecoderPool::Start.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -75,6 +86,9 @@ class Server {
   // Loads and warms up every model, then says SERVING. Stops at the first
   // error.
   absl::Status Load(const EngineFactory& factory);
+
+  // Begins to make the served models those of their folder; model_control.h.
+  void ReloadModels() { control_.Reload(); }
 
   // In order: says NOT_SERVING; lingers; refuses what is new with UNAVAILABLE;
   // waits until everything that was accepted is answered. Near the grace's end
@@ -87,6 +101,10 @@ class Server {
   // Lets a Drain, now or later, not linger and not wait for those who wait.
   void HastenDrain();
 
+  // Writes out the journal and the spans; for a process that ends without
+  // destroying this.
+  void CloseRecords() { records_.Close(); }
+
   int port() const { return transport_->port(); }
   int admin_port() const { return transport_->admin_port(); }    // 0: none
   int health_port() const { return transport_->health_port(); }  // 0: none
@@ -95,7 +113,8 @@ class Server {
   Admission::Usage usage() const { return admission_.usage(); }
 
  private:
-  Server(const ServerOptions& options, std::vector<ModelFolder> models,
+  Server(const ServerOptions& options, RecordFiles files,
+         std::vector<ModelFolder> models, std::unique_ptr<DecoderPool> decoders,
          Clock* clock);
 
   void Linger(TimePoint until);
@@ -107,11 +126,16 @@ class Server {
   bool hasten_ ABSL_GUARDED_BY(mutex_) = false;
   Admission admission_;
   Metrics metrics_;
+  CallRecords records_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
+  const std::unique_ptr<DecoderPool> decoders_;  // null: none
   Pipeline pipeline_;
+  ModelControl control_;
+  v2::Statistics statistics_;
   ClassifyService classify_;
   V2Service v2_;
+  V2Service admin_v2_;  // with model control
   std::unique_ptr<MetricsPage> metrics_page_;
   std::unique_ptr<Transport> transport_;
 };

@@ -17,7 +17,19 @@ sigset_t WatchedSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
+}
+
+const char* NameOf(int number) {
+  switch (number) {
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGINT:
+      return "SIGINT";
+    default:
+      return "SIGHUP";
+  }
 }
 
 }  // namespace
@@ -32,9 +44,13 @@ Signals* Signals::Watch() {
   return watch;
 }
 
-void Signals::AwaitFirst() {
+void Signals::BeginServing() {
   MutexLock lock(&mutex_);
   serving_ = true;
+}
+
+void Signals::AwaitFirst() {
+  MutexLock lock(&mutex_);
   while (!received_) changed_.Wait(&mutex_);
 }
 
@@ -49,14 +65,22 @@ void Signals::OnFurther(std::function<void()> callback) {
   further_ = std::move(callback);
 }
 
+void Signals::OnHangup(std::function<void()> callback) {
+  MutexLock lock(&mutex_);
+  hangup_ = std::move(callback);
+}
+
 void Signals::RunThread() {
   const sigset_t signals = WatchedSignals();
   while (true) {
     int number = 0;
     sigwait(&signals, &number);
-    Log(LogLevel::kInfo, "signal",
-        {{"name", number == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    Log(LogLevel::kInfo, "signal", {{"name", NameOf(number)}});
     MutexLock lock(&mutex_);
+    if (number == SIGHUP) {
+      if (hangup_ != nullptr) hangup_();
+      continue;
+    }
     if (!serving_) std::_Exit(0);
     if (received_ && further_ != nullptr) further_();
     received_ = true;

@@ -1,4 +1,5 @@
-// SIGTERM and SIGINT, waited for by a thread of their own rather than handled.
+// SIGTERM, SIGINT and SIGHUP, waited for by a thread of their own rather than
+// handled.
 
 #ifndef GROUPMAMBA_SERVER_SIGNALS_H_
 #define GROUPMAMBA_SERVER_SIGNALS_H_
@@ -16,16 +17,22 @@ class Signals {
   // all.
   static Signals* Watch();
 
-  // Until this is called a signal ends the process with code 0: nothing was
-  // accepted yet that would have to be answered. Returns at the first signal.
+  // Until this is called SIGTERM and SIGINT end the process with code 0:
+  // nothing was accepted yet that would have to be answered.
+  void BeginServing();
+
+  // Returns at the first of them after that.
   void AwaitFirst();
 
   // Lets AwaitFirst return as if a signal had come.
   void EndWait();
 
-  // Called at each further signal; null: nothing is. When this returns the
+  // Called at each further one; null: nothing is. When this returns the
   // former one is not running.
   void OnFurther(std::function<void()> callback);
+
+  // The same for SIGHUP, from the first on.
+  void OnHangup(std::function<void()> callback);
 
  private:
   Signals() = default;
@@ -36,6 +43,7 @@ class Signals {
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool received_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void()> further_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> hangup_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace groupmamba

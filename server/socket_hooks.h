@@ -5,8 +5,9 @@
 
 namespace groupmamba {
 
-// Does nothing; who calls it has the hooks in the program.
-void LinkSocketHooks();
+// Whether the libraries' calls come through the hooks, as they do unless the
+// program was linked so that its own functions are hidden from them.
+bool SocketHooksWork();
 
 }  // namespace groupmamba
 

@@ -66,6 +66,9 @@ constexpr Row kTable[] = {
      "the server is shutting down; try another"},
     {Reason::kNoModelControl, "no_model_control", StatusCode::kUnavailable,
      "models are not loaded or unloaded through this port"},
+    {Reason::kLoadFailed, "load_failed", StatusCode::kFailedPrecondition,
+     "the model could not be loaded, and the server's log says why; what it "
+     "served before it serves on"},
     {Reason::kNoToken, "no_token", StatusCode::kUnauthenticated,
      "this server asks for a token, in the header 'authorization: Bearer "
      "TOKEN'"},
@@ -73,6 +76,8 @@ constexpr Row kTable[] = {
      "the server does not know this token"},
     {Reason::kNotAllowed, "not_allowed", StatusCode::kPermissionDenied,
      "this token does not allow that call"},
+    {Reason::kDecoderCrash, "decoder_crash", StatusCode::kInternal,
+     "the decoder failed on this picture"},
     {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
      "the model failed on this picture"},
     {Reason::kBadOutput, "bad_output", StatusCode::kInternal,
@@ -135,7 +140,8 @@ absl::Status ForClient(const absl::Status& status) {
     default:
       break;
   }
-  for (Reason reason : {Reason::kModelFailed, Reason::kBadOutput}) {
+  for (Reason reason : {Reason::kDecoderCrash, Reason::kModelFailed,
+                        Reason::kBadOutput, Reason::kLoadFailed}) {
     if (status == Error(reason)) return status;
   }
   return Error(Reason::kInternal);

@@ -89,7 +89,7 @@ class Task {
   const std::shared_ptr<std::atomic<bool>> cancelled =
       std::make_shared<std::atomic<bool>>(false);
 
-  ServedModel* model = nullptr;  // outlives the task
+  std::shared_ptr<ServedModel> model;  // before the slot, which is its
   Ticket ticket;
   Slot slot;
   Times times;

@@ -1,7 +1,6 @@
 #include "server/transport_flags.h"
 
 #include <algorithm>
-#include <chrono>
 #include <climits>
 #include <string>
 
@@ -16,11 +15,6 @@ constexpr double kMebi = 1 << 20;
 // An address, or nothing for "nowhere".
 std::string CheckAddressOrNone(const std::string& text) {
   return text.empty() ? "" : CheckAddress(text);
-}
-
-Duration Seconds(double seconds) {
-  return std::chrono::duration_cast<Duration>(
-      std::chrono::duration<double>(seconds));
 }
 
 }  // namespace
@@ -132,20 +126,20 @@ absl::Status TransportFlags::Take() {
     return absl::InvalidArgumentError(
         "--tls-client-ca: needs --tls-cert and --tls-key");
   }
-  options_->secrets.reload_period = Seconds(reload_s_);
+  options_->secrets.reload_period = FromSeconds(reload_s_);
   ConnectionLimits& limits = options_->limits;
   limits.max_message_bytes =
       static_cast<int>(std::min(max_message_mb_ * kMebi, double{INT_MAX}));
   limits.max_metadata_bytes = static_cast<int>(max_metadata_kb_ * 1024);
   limits.buffer_bytes = static_cast<size_t>(buffer_mb_ * kMebi);
   options_->upload_bytes = static_cast<int64_t>(upload_mb_ * kMebi);
-  options_->receive_timeout = Seconds(receive_timeout_s_);
-  limits.max_age = Seconds(age_s_);
-  limits.age_grace = Seconds(grace_s_);
-  limits.max_idle = Seconds(idle_s_);
-  limits.keepalive = Seconds(keepalive_s_);
-  limits.keepalive_timeout = Seconds(keepalive_timeout_s_);
-  limits.handshake_timeout = Seconds(handshake_timeout_s_);
+  options_->receive_timeout = FromSeconds(receive_timeout_s_);
+  limits.max_age = FromSeconds(age_s_);
+  limits.age_grace = FromSeconds(grace_s_);
+  limits.max_idle = FromSeconds(idle_s_);
+  limits.keepalive = FromSeconds(keepalive_s_);
+  limits.keepalive_timeout = FromSeconds(keepalive_timeout_s_);
+  limits.handshake_timeout = FromSeconds(handshake_timeout_s_);
   return absl::OkStatus();
 }
 

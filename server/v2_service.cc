@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "server/call_deadline.h"
+#include "server/call_start.h"
 #include "server/client_id.h"
 #include "server/grpc_status.h"
 #include "server/item_stream.h"
@@ -25,32 +27,57 @@ grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context,
   return reactor;
 }
 
+// Both live until the call is finished.
+ModelControl::Done FinishWith(grpc::ServerUnaryReactor* reactor,
+                              grpc::CallbackServerContext* context) {
+  return [reactor, context](const absl::Status& status) {
+    reactor->Finish(ToGrpcStatus(status, context));
+  };
+}
+
 v2::Caller CallerOf(const grpc::CallbackServerContext& context,
                     const Clock& clock) {
   return {DeadlineOf(context, clock), ClientIdOfPeer(context.peer())};
 }
 
+// What the records keep of a response, which must outlive it.
+CallEnd EndOf(const absl::Status& status, const ModelInferResponse& response) {
+  CallEnd end{.status = ForClient(status)};
+  if (status.ok() && absl::SimpleAtoi(response.model_version(), &end.version)) {
+    end.model = response.model_name();
+  }
+  return end;
+}
+
 // One ModelInfer call. gRPC owns the messages and keeps them until Finish.
 class UnaryInfer final : public grpc::ServerUnaryReactor {
  public:
-  UnaryInfer(const v2::InferContext& infer,
+  UnaryInfer(const v2::InferContext& infer, CallRecords* records,
              grpc::CallbackServerContext* context,
-             const ModelInferRequest& request, ModelInferResponse* response) {
-    call_ = v2::InferCall::Start(infer, request,
-                                 CallerOf(*context, *infer.clock), response,
-                                 [this, context](const absl::Status& status) {
-                                   Finish(ToGrpcStatus(status, context));
-                                 });
+             const ModelInferRequest& request, ModelInferResponse* response)
+      : records_(records),
+        info_(BeginCall(records, Protocol::kV2, context, request)) {
+    call_ = v2::InferCall::Start(
+        infer, request, CallerOf(*context, *infer.clock), response,
+        [this, context, response](const absl::Status& status) {
+          records_->End(info_, EndOf(status, *response));
+          Finish(ToGrpcStatus(status, context));
+        });
   }
 
   // Neither before the handler has returned, so that call_ is set.
   void OnCancel() override { call_->Cancel(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    records_->Done(Protocol::kV2);
+    delete this;
+  }
 
  private:
   // As ClassifyCall's.
   bool InternalInlineable() override { return true; }
 
+  CallRecords* const records_;
+  const CallInfo info_;
   std::shared_ptr<v2::InferCall> call_;
 };
 
@@ -58,14 +85,19 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
 
 V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
                      Metrics* metrics, HealthService* health,
-                     const v2::ServingLimits& limits, const Clock* clock)
+                     CallRecords* records, v2::Statistics* statistics,
+                     ModelControl* control, const v2::ServingLimits& limits,
+                     const Clock* clock)
     : models_(models),
+      records_(records),
       health_(health),
       limits_(limits),
+      statistics_(statistics),
+      control_(control),
       infer_({.pipeline = pipeline,
               .models = models,
               .metrics = metrics,
-              .statistics = &statistics_,
+              .statistics = statistics,
               .clock = clock,
               .max_batch = limits.max_batch}) {}
 
@@ -126,12 +158,12 @@ grpc::ServerUnaryReactor* V2Service::ModelStatistics(
     inference::ModelStatisticsResponse* response) {
   if (request->name().empty()) {
     for (const v2::ModelView& view : v2::AllViews(*models_)) {
-      statistics_.Fill(view, response->add_model_stats());
+      statistics_->Fill(view, response->add_model_stats());
     }
     return Reply(context, absl::OkStatus());
   }
   const auto view = v2::FindView(*models_, request->name(), request->version());
-  if (view.ok()) statistics_.Fill(*view, response->add_model_stats());
+  if (view.ok()) statistics_->Fill(*view, response->add_model_stats());
   return Reply(context, view.status());
 }
 
@@ -151,7 +183,7 @@ grpc::ServerUnaryReactor* V2Service::RepositoryIndex(
 grpc::ServerUnaryReactor* V2Service::ModelInfer(
     grpc::CallbackServerContext* context, const ModelInferRequest* request,
     ModelInferResponse* response) {
-  return new UnaryInfer(infer_, context, *request, response);
+  return new UnaryInfer(infer_, records_, context, *request, response);
 }
 
 grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>*
@@ -160,15 +192,18 @@ V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
   const v2::Caller caller = CallerOf(*context, *infer_.clock);
   return new Stream(
       kStreamWindow, StreamOrder::kAsRead,
-      [this, caller](const ModelInferRequest& request,
-                     ModelStreamInferResponse* response,
-                     Stream::Answered answered) -> Stream::Cancel {
+      [this, caller, stream = BeginStream(*records_, Protocol::kV2, *context)](
+          const ModelInferRequest& request, ModelStreamInferResponse* response,
+          Stream::Answered answered) -> Stream::Cancel {
         const auto call = v2::InferCall::Start(
             infer_, request, caller, response->mutable_infer_response(),
-            [response,
-             answered = std::move(answered)](const absl::Status& status) {
+            [this, response, answered = std::move(answered),
+             info = BeginItem(records_, stream, request.id(), request)](
+                const absl::Status& status) {
               response->set_error_message(
                   std::string(ForClient(status).message()));
+              records_->End(info, EndOf(status, response->infer_response()));
+              records_->Done(Protocol::kV2);
               answered();
             });
         return [call] { call->Cancel(); };
@@ -177,16 +212,28 @@ V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
 
 grpc::ServerUnaryReactor* V2Service::RepositoryModelLoad(
     grpc::CallbackServerContext* context,
-    const inference::RepositoryModelLoadRequest*,
+    const inference::RepositoryModelLoadRequest* request,
     inference::RepositoryModelLoadResponse*) {
-  return Reply(context, Error(Reason::kNoModelControl));
+  if (control_ == nullptr)
+    return Reply(context, Error(Reason::kNoModelControl));
+  // A configuration or files that the client sends: models come from disk.
+  if (!request->parameters().empty()) {
+    return Reply(context, Error(Reason::kBadParameter));
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  control_->Load(request->model_name(), FinishWith(reactor, context));
+  return reactor;
 }
 
 grpc::ServerUnaryReactor* V2Service::RepositoryModelUnload(
     grpc::CallbackServerContext* context,
-    const inference::RepositoryModelUnloadRequest*,
+    const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse*) {
-  return Reply(context, Error(Reason::kNoModelControl));
+  if (control_ == nullptr)
+    return Reply(context, Error(Reason::kNoModelControl));
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  control_->Unload(request->model_name(), FinishWith(reactor, context));
+  return reactor;
 }
 
 }  // namespace groupmamba

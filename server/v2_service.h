@@ -5,7 +5,9 @@
 #define GROUPMAMBA_SERVER_V2_SERVICE_H_
 
 #include "proto/inference/grpc_service.grpc.pb.h"
+#include "server/call_records.h"
 #include "server/health.h"
+#include "server/model_control.h"
 #include "server/v2/describe.h"
 #include "server/v2/infer_call.h"
 #include "server/v2/statistics.h"
@@ -16,9 +18,11 @@ namespace groupmamba {
 class V2Service final
     : public inference::GRPCInferenceService::CallbackService {
  public:
+  // `control`: loads and unloads models; null: callers of this service may not.
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
-            HealthService* health, const v2::ServingLimits& limits,
-            const Clock* clock);
+            HealthService* health, CallRecords* records,
+            v2::Statistics* statistics, ModelControl* control,
+            const v2::ServingLimits& limits, const Clock* clock);
 
   grpc::ServerUnaryReactor* ServerLive(
       grpc::CallbackServerContext* context,
@@ -67,7 +71,7 @@ class V2Service final
                           inference::ModelStreamInferResponse>*
   ModelStreamInfer(grpc::CallbackServerContext* context) override;
 
-  // Refused: kNoModelControl.
+  // Answered when it is done. Without control: kNoModelControl.
   grpc::ServerUnaryReactor* RepositoryModelLoad(
       grpc::CallbackServerContext* context,
       const inference::RepositoryModelLoadRequest* request,
@@ -79,9 +83,11 @@ class V2Service final
 
  private:
   const ModelRepository* const models_;
+  CallRecords* const records_;
   HealthService* const health_;
   const v2::ServingLimits limits_;
-  v2::Statistics statistics_;
+  v2::Statistics* const statistics_;
+  ModelControl* const control_;
   const v2::InferContext infer_;
 };
 

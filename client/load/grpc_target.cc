@@ -10,36 +10,33 @@
 namespace groupmamba::client {
 namespace {
 
-void Fill(const v1::ClassifyResponse& response, LoadAnswer* answer) {
-  answer->version = response.version();
+LoadReply ReplyOf(const v1::ClassifyResponse& response) {
+  LoadReply reply{.id = response.request_id(), .crc = response.request_crc32()};
+  LoadAnswer& answer = reply.answer;
+  answer.version = response.version();
   const v1::Timing& timing = response.timing();
-  answer->batch_size = timing.batch_size();
-  answer->server_decode = FromMilliseconds(timing.decode_ms());
-  answer->server_queue = FromMilliseconds(timing.queue_ms());
-  answer->server_batch_wait = FromMilliseconds(timing.batch_wait_ms());
-  answer->server_inference = FromMilliseconds(timing.inference_ms());
-  answer->server_total = FromMilliseconds(timing.total_ms());
+  answer.batch_size = timing.batch_size();
+  answer.server_decode = FromMilliseconds(timing.decode_ms());
+  answer.server_queue = FromMilliseconds(timing.queue_ms());
+  answer.server_batch_wait = FromMilliseconds(timing.batch_wait_ms());
+  answer.server_inference = FromMilliseconds(timing.inference_ms());
+  answer.server_total = FromMilliseconds(timing.total_ms());
+  return reply;
 }
 
-LoadAnswer ReadClassifyResponse(const grpc::ByteBuffer& reply) {
-  LoadAnswer answer;
+LoadReply ReadClassifyResponse(const grpc::ByteBuffer& bytes) {
   v1::ClassifyResponse response;
-  if (response.ParseFromString(ToString(reply))) {
-    Fill(response, &answer);
-  } else {
-    answer.code = absl::StatusCode::kInternal;
-  }
-  return answer;
+  if (response.ParseFromString(ToString(bytes))) return ReplyOf(response);
+  return {.answer = {.code = absl::StatusCode::kInternal}};
 }
 
-StreamAnswer ReadStreamResponse(const grpc::ByteBuffer& reply) {
-  StreamAnswer read;
+LoadReply ReadStreamResponse(const grpc::ByteBuffer& bytes) {
   v1::ClassifyStreamResponse response;
-  if (!response.ParseFromString(ToString(reply))) return read;
-  read.id = response.id();
-  read.answer.code = static_cast<absl::StatusCode>(response.code());
-  if (response.has_response()) Fill(response.response(), &read.answer);
-  return read;
+  if (!response.ParseFromString(ToString(bytes))) return {};
+  LoadReply reply = ReplyOf(response.response());
+  reply.id = response.id();
+  reply.answer.code = static_cast<absl::StatusCode>(response.code());
+  return reply;
 }
 
 }  // namespace
@@ -103,16 +100,16 @@ GrpcTarget::GrpcTarget(LoadProtocol protocol,
 void GrpcTarget::Start(int64_t index,
                        std::function<void(const LoadAnswer&)> done) {
   connections_[index % connections_.size()]->StartCall(
-      protocol_.method, &requests_->Message(index), deadline_,
-      [this, done = std::move(done)](const grpc::Status& status,
-                                     const grpc::ByteBuffer& reply) {
-        LoadAnswer answer;
+      protocol_.method,
+      requests_->is_named() ? requests_->RequestId(index) : "",
+      &requests_->Message(index), deadline_,
+      [this, index, done = std::move(done)](const grpc::Status& status,
+                                            const grpc::ByteBuffer& reply) {
         if (status.ok()) {
-          answer = protocol_.read(reply);
+          done(requests_->AnswerTo(index, protocol_.read(reply)));
         } else {
-          answer.code = static_cast<absl::StatusCode>(status.error_code());
+          done({.code = static_cast<absl::StatusCode>(status.error_code())});
         }
-        done(answer);
       });
 }
 

@@ -26,8 +26,8 @@ namespace groupmamba::client {
 struct LoadProtocol {
   std::string method;  // "/package.Service/Method"
 
-  // The answer that a reply's bytes hold; INTERNAL where they hold none.
-  std::function<LoadAnswer(const grpc::ByteBuffer&)> read;
+  // What a reply's bytes hold; INTERNAL where they hold no answer.
+  std::function<LoadReply(const grpc::ByteBuffer&)> read;
 };
 
 // groupmamba.v1.Classifier/Classify and ClassifyStream.

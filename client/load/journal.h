@@ -4,18 +4,18 @@
 #ifndef GROUPMAMBA_CLIENT_LOAD_JOURNAL_H_
 #define GROUPMAMBA_CLIENT_LOAD_JOURNAL_H_
 
-#include <cstdint>
-#include <functional>
 #include <ostream>
 
 #include "base/mutex.h"
+#include "client/load/request_mix.h"
 #include "client/load/runner.h"
 
 namespace groupmamba::client {
 
 // The first line names the fields, which have commas between:
 //
-//   id         the call's number; empty: dropped, never sent
+//   id         the request's id, which the server's journal has, too: a name of
+//              the run, a dash, the call's number; empty: dropped, never sent
 //   planned_s  when it was due, in seconds since the run began; so are
 //   sent_s     when it was sent, and
 //   done_s     when it ended; both empty where it was dropped
@@ -26,13 +26,13 @@ namespace groupmamba::client {
 // In the order in which the calls ended, the warm-up's included. Thread-safe.
 class Journal {
  public:
-  // `crc` gives the CRC-32 of a call's message. Both outlive this.
-  Journal(std::ostream* out, std::function<uint32_t(int64_t id)> crc);
+  // Both outlive this.
+  Journal(std::ostream* out, const RequestMix* requests);
 
   void Add(const CallRecord& call);
 
  private:
-  const std::function<uint32_t(int64_t)> crc_;
+  const RequestMix* const requests_;
   Mutex mutex_;
   std::ostream* const out_ ABSL_PT_GUARDED_BY(mutex_);
 };

@@ -5,6 +5,10 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
 namespace groupmamba::client {
 namespace {
 
@@ -28,8 +32,11 @@ void LoadRequests::Add(const google::protobuf::MessageLite& request) {
   messages.emplace_back(&slice, 1);
 }
 
-RequestMix::RequestMix(std::vector<LoadRequests> models, uint64_t seed)
-    : models_(std::move(models)), seed_(seed) {
+RequestMix::RequestMix(std::vector<LoadRequests> models, uint64_t seed,
+                       std::string name)
+    : models_(std::move(models)),
+      seed_(seed),
+      prefix_(name.empty() ? "" : absl::StrCat(name, "-")) {
   for (const LoadRequests& model : models_) weights_ += model.weight;
 }
 
@@ -52,6 +59,26 @@ const grpc::ByteBuffer& RequestMix::Message(int64_t index) const {
 uint32_t RequestMix::Crc(int64_t index) const {
   const auto& crcs = models_[ModelOf(index)].crcs;
   return crcs[index % crcs.size()];
+}
+
+LoadAnswer RequestMix::AnswerTo(int64_t index, const LoadReply& reply) const {
+  if ((is_named() && !reply.id.empty() && reply.id != RequestId(index)) ||
+      (reply.crc != 0 && reply.crc != Crc(index))) {
+    return {.code = absl::StatusCode::kDataLoss};
+  }
+  return reply.answer;
+}
+
+std::string RequestMix::RequestId(int64_t index) const {
+  return absl::StrCat(prefix_, index);
+}
+
+int64_t RequestMix::IndexOf(absl::string_view request_id) const {
+  int64_t index = 0;
+  return absl::ConsumePrefix(&request_id, prefix_) &&
+                 absl::SimpleAtoi(request_id, &index)
+             ? index
+             : -1;
 }
 
 }  // namespace groupmamba::client

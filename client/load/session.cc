@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -121,8 +122,8 @@ bool LoadSession::MakeTarget(int* code) {
   }
   context_.model = absl::StrJoin(names, ",");
   context_.payload = PayloadName(options_, pictures->size());
-  requests_ =
-      std::make_unique<RequestMix>(std::move(requests), options_.plan.seed);
+  requests_ = std::make_unique<RequestMix>(std::move(requests),
+                                           options_.plan.seed, RunName());
   const Duration deadline = std::chrono::milliseconds(options_.deadline_ms);
   if (options_.streams > 0) {
     target_ = std::make_unique<StreamTarget>(
@@ -134,6 +135,12 @@ bool LoadSession::MakeTarget(int* code) {
         std::move(connections_), requests_.get(), deadline);
   }
   return true;
+}
+
+// With a journal the requests carry their ids, which no other run's may equal.
+std::string LoadSession::RunName() const {
+  if (options_.journal_file.empty()) return "";
+  return absl::StrCat(absl::Hex(std::random_device()(), absl::kZeroPad8));
 }
 
 absl::StatusOr<LoadModel> LoadSession::Prepare(const std::string& model,
@@ -196,7 +203,7 @@ LoadReport LoadSession::Run(const LoadPlan& plan, std::ostream* journal) {
   }
   std::optional<Journal> writer;
   if (journal != nullptr) {
-    writer.emplace(journal, [this](int64_t id) { return requests_->Crc(id); });
+    writer.emplace(journal, requests_.get());
     watch.each_call = [&writer](const CallRecord& call) { writer->Add(call); };
   }
   report.result = RunLoad(plan, target_.get(), io_.clock, watch);

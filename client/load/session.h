@@ -40,6 +40,7 @@ class LoadSession {
   bool OpenConnections(int* code);
   bool MakeTarget(int* code);
   absl::StatusOr<Payload> MakePayload() const;
+  std::string RunName() const;
   absl::StatusOr<LoadModel> Prepare(const std::string& model,
                                     const Payload& pictures) const;
   std::optional<std::vector<MetricsPage>> ReadPages();

@@ -10,9 +10,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-
 namespace groupmamba::client {
 
 // One stream. At any time at most one write is under way and one read. Must not
@@ -22,9 +19,10 @@ class StreamTarget::Stream final
  public:
   using Done = std::function<void(const LoadAnswer&)>;
 
-  // Both must outlive it.
-  Stream(const StreamProtocol& protocol, Connection* connection)
-      : protocol_(protocol) {
+  // All must outlive it.
+  Stream(const StreamProtocol& protocol, const RequestMix& requests,
+         Connection* connection)
+      : protocol_(protocol), requests_(requests) {
     connection->StartStream(protocol.method, &context_, this);
     StartRead(&reply_);
     StartCall();
@@ -71,9 +69,9 @@ class StreamTarget::Stream final
 
   void OnReadDone(bool ok) override {
     if (!ok) return;  // the stream ends
-    const StreamAnswer read = protocol_.read(reply_);
-    int64_t index = 0;
-    if (absl::SimpleAtoi(read.id, &index)) End(index, read.answer);
+    const LoadReply reply = protocol_.read(reply_);
+    const int64_t index = requests_.IndexOf(reply.id);
+    End(index, requests_.AnswerTo(index, reply));
     StartRead(&reply_);
   }
 
@@ -126,6 +124,7 @@ class StreamTarget::Stream final
   }
 
   const StreamProtocol& protocol_;
+  const RequestMix& requests_;
   grpc::ClientContext context_;
   Item item_;               // being written
   grpc::ByteBuffer reply_;  // being read
@@ -175,7 +174,7 @@ StreamTarget::~StreamTarget() {
 
 std::shared_ptr<StreamTarget::Stream> StreamTarget::Open(size_t number) {
   return std::make_shared<Stream>(
-      protocol_, connections_[number % connections_.size()].get());
+      protocol_, *requests_, connections_[number % connections_.size()].get());
 }
 
 void StreamTarget::Start(int64_t index,
@@ -187,8 +186,9 @@ void StreamTarget::Start(int64_t index,
     done({.code = absl::StatusCode::kInternal});
     return;
   }
-  slices.insert(slices.begin(), grpc::Slice(protocol_.head(absl::StrCat(index),
-                                                           request.Length())));
+  slices.insert(slices.begin(),
+                grpc::Slice(protocol_.head(requests_->RequestId(index),
+                                           request.Length())));
   const grpc::ByteBuffer item(slices.data(), slices.size());
   const TimePoint deadline = RealClock::Get()->Now() + deadline_;
   while (!streams_[number]->Send(index, item, done)) {

@@ -22,18 +22,14 @@
 
 namespace groupmamba::client {
 
-struct StreamAnswer {
-  std::string id;  // of the item; empty: the reply cannot be read
-  LoadAnswer answer;
-};
-
 struct StreamProtocol {
   std::string method;  // "/package.Service/Method"
 
   // What stands before a request of that many bytes to make an item of it.
   std::function<std::string(const std::string& id, size_t request_bytes)> head;
 
-  std::function<StreamAnswer(const grpc::ByteBuffer&)> read;
+  // What a reply's bytes hold, with its item's id; none where they hold none.
+  std::function<LoadReply(const grpc::ByteBuffer&)> read;
 };
 
 // A protobuf field's tag and the length of what follows.

@@ -13,7 +13,7 @@
 namespace groupmamba::client {
 
 // How one call ended. What the reply's receipt says is 0 where the call failed
-// or the server gives none.
+// or the server gives none. DATA_LOSS: the answer was to another request.
 struct LoadAnswer {
   absl::StatusCode code = absl::StatusCode::kOk;
   int64_t version = 0;  // of the model that answered

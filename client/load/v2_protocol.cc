@@ -42,7 +42,7 @@ int64_t HighestVersion(const inference::ModelMetadataResponse& metadata) {
 
 LoadProtocol V2Protocol() {
   return {"/inference.GRPCInferenceService/ModelInfer",
-          [](const grpc::ByteBuffer&) { return LoadAnswer{}; }};
+          [](const grpc::ByteBuffer&) { return LoadReply{}; }};
 }
 
 StreamProtocol V2StreamProtocol() {
@@ -54,7 +54,7 @@ StreamProtocol V2StreamProtocol() {
             return request.SerializeAsString();
           },
           [](const grpc::ByteBuffer& reply) {
-            StreamAnswer read;
+            LoadReply read;
             inference::ModelStreamInferResponse response;
             if (!response.ParseFromString(ToString(reply))) return read;
             read.id = response.infer_response().id();

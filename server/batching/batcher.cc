@@ -1,6 +1,8 @@
 #include "server/batching/batcher.h"
 
 #include <algorithm>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "absl/types/span.h"
@@ -12,6 +14,11 @@ namespace {
 
 // wait_for_company is a mean of some ten batches.
 constexpr int kWaitMemory = 10;
+
+absl::Status OutOfMemory() {
+  return absl::ResourceExhaustedError(
+      "no memory or no thread is to be had for the model");
+}
 
 }  // namespace
 
@@ -34,7 +41,11 @@ Batcher::~Batcher() {
 
 absl::Status Batcher::Start(const EngineFactory& factory) {
   for (int i = 0; i < options_.instances; ++i) {
-    threads_.emplace_back([this, i, &factory] { RunInstance(i, factory); });
+    try {
+      threads_.emplace_back([this, i, &factory] { RunInstance(i, factory); });
+    } catch (const std::system_error&) {
+      return OutOfMemory();
+    }
     MutexLock lock(&mutex_);
     while (loaded_ == i && load_status_.ok()) changed_.Wait(&mutex_);
     GM_RETURN_IF_ERROR(load_status_);
@@ -197,7 +208,11 @@ void Batcher::Leave(const Tasks& tasks, TimePoint now) {
 }
 
 void Batcher::RunInstance(int instance, const EngineFactory& factory) {
-  absl::StatusOr<std::unique_ptr<Engine>> engine = LoadAndWarmUp(factory);
+  absl::StatusOr<std::unique_ptr<Engine>> engine = OutOfMemory();
+  try {
+    engine = LoadAndWarmUp(factory);
+  } catch (const std::bad_alloc&) {  // a new version beside the old one
+  }
   {
     MutexLock lock(&mutex_);
     changed_.NotifyAll();
@@ -221,6 +236,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Batcher::LoadAndWarmUp(
     const EngineFactory& factory) {
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Engine> engine, factory());
   for (int size = 1;; size = std::min(2 * size, options_.policy.max_batch)) {
+    {
+      MutexLock lock(&mutex_);
+      if (aborted_) return Error(Reason::kDraining);
+    }
     // The first of a size allocates, and tells nothing.
     GM_RETURN_IF_ERROR(WarmUp(engine.get(), size).status());
     GM_ASSIGN_OR_RETURN(const Duration time, WarmUp(engine.get(), size));

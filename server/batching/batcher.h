@@ -70,7 +70,8 @@ class Batcher {
 
   // Loads the instances one after another and warms each up, with two batches
   // each of 1, 2, 4, ... and max_batch; the times of the second are the first
-  // that the policy knows. Returns when all are ready, or the first error.
+  // that the policy knows. Returns when all are ready, or the first error:
+  // the factory's or an engine's; RESOURCE_EXHAUSTED, out of memory or threads.
   // Called once.
   absl::Status Start(const EngineFactory& factory);
 
@@ -115,7 +116,7 @@ class Batcher {
   void Drain();
 
   // Everyone who waits, now or later, ends with kDraining. Running batches
-  // finish.
+  // finish; a Start under way ends with an error after the batch that it runs.
   void Abort();
 
   // Those in the model end with kDraining, too; what it answers is dropped. Its

@@ -63,8 +63,7 @@ void InferCall::Submit(const Caller& caller) {
   }
   const ModelFolder& folder = view_.model->folder();
   ClassifyInput input = {
-      .model = folder.name,
-      .version = folder.version,
+      .served = view_.model,  // all pictures by the same version
       .top_k = static_cast<uint32_t>(request_.classification > 0
                                          ? request_.classification
                                          : folder.config.classes),

@@ -66,7 +66,7 @@ std::vector<ModelView> AllViews(const ModelRepository& models) {
   std::vector<ModelView> views;
   for (const auto& model : models.models()) {
     for (InputKind kind : {InputKind::kPixels, InputKind::kEncoded}) {
-      views.push_back({.model = model.get(), .kind = kind});
+      views.push_back({.model = model, .kind = kind});
     }
   }
   return views;

@@ -11,6 +11,7 @@
 #define GROUPMAMBA_SERVER_V2_MODEL_VIEW_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ inline constexpr char kEncodedInput[] = "encoded";
 inline constexpr char kOutput[] = "probabilities";
 
 struct ModelView {
-  ServedModel* model = nullptr;  // never null in a view that was found
+  std::shared_ptr<ServedModel> model;  // never null in a view that was found
   InputKind kind = InputKind::kPixels;
 
   std::string name() const;

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <iterator>
 
 namespace groupmamba::v2 {
 namespace {
+
+constexpr int kVersionsKept = 8;  // of a name
 
 uint64_t MillisecondsSince1970() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -13,6 +17,22 @@ uint64_t MillisecondsSince1970() {
 }
 
 }  // namespace
+
+Statistics::Key Statistics::KeyOf(const ModelView& view) {
+  const ModelFolder& folder = view.model->folder();
+  return {folder.name, view.kind, folder.version};
+}
+
+Statistics::Counts& Statistics::CountsOf(const ModelView& view) {
+  const Key key = KeyOf(view);
+  if (const auto found = counts_.find(key); found != counts_.end()) {
+    return found->second;
+  }
+  const auto first = counts_.lower_bound({key.name, key.kind, 0});
+  const auto end = counts_.upper_bound({key.name, key.kind, INT64_MAX});
+  if (std::distance(first, end) >= kVersionsKept) counts_.erase(first);
+  return counts_[key];
+}
 
 void Statistics::Sum::Fill(inference::StatisticDuration* response) const {
   response->set_count(count);
@@ -28,7 +48,7 @@ void Statistics::Succeeded(const ModelView& view,
   }
   const Duration known = last.decode + last.queue + last.inference;
   MutexLock lock(&mutex_);
-  Counts& counts = counts_[KeyOf(view)];
+  Counts& counts = CountsOf(view);
   counts.success.Add(total);
   counts.queue.Add(last.queue);
   counts.input.Add(last.decode);
@@ -41,7 +61,7 @@ void Statistics::Succeeded(const ModelView& view,
 
 void Statistics::Failed(const ModelView& view, Duration total) {
   MutexLock lock(&mutex_);
-  counts_[KeyOf(view)].fail.Add(total);
+  CountsOf(view).fail.Add(total);
 }
 
 void Statistics::Fill(const ModelView& view,

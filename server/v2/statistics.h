@@ -4,10 +4,10 @@
 #ifndef GROUPMAMBA_SERVER_V2_STATISTICS_H_
 #define GROUPMAMBA_SERVER_V2_STATISTICS_H_
 
-#include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -19,7 +19,8 @@
 
 namespace groupmamba::v2 {
 
-// Thread-safe. Counts only rise.
+// Thread-safe. Counts only rise. Of each name the latest eight versions are
+// remembered, so that reloads without end do not fill the memory.
 class Statistics {
  public:
   // A request whose pictures were all answered, `last` last. It took `total`
@@ -53,8 +54,16 @@ class Statistics {
     uint64_t last_success_ms = 0;  // since 1970
   };
 
-  using Key = std::pair<const ServedModel*, InputKind>;
-  static Key KeyOf(const ModelView& view) { return {view.model, view.kind}; }
+  struct Key {
+    std::string name;
+    InputKind kind;
+    int64_t version;
+    auto operator<=>(const Key&) const = default;
+  };
+  static Key KeyOf(const ModelView& view);
+
+  // Makes room for a new version by forgetting the lowest of its name.
+  Counts& CountsOf(const ModelView& view) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   std::map<Key, Counts> counts_ ABSL_GUARDED_BY(mutex_);

@@ -49,7 +49,7 @@ TEST_F(LoadStreamTest, EveryItemIsACallOfItsOwn) {
   EXPECT_EQ(requests.size(), report["ok"].get<size_t>());
   ASSERT_FALSE(requests.empty());
   EXPECT_EQ(requests[0].raw().rgb().size(), 2u * 2 * 3);
-  EXPECT_THAT(testing::ReadFileForTest(journal), HasSubstr("\n0,"));
+  EXPECT_THAT(testing::ReadFileForTest(journal), HasSubstr("-0,"));
 }
 
 TEST_F(LoadStreamTest, AnItemThatFailsHasItsOwnCode) {

@@ -81,6 +81,8 @@ TEST_F(ClientSecurityTest, EveryCommandGetsThrough) {
       {"evaluate", folder_.Path("picture")},
       {"load", "--rate=50", "--duration=0.2", "--warmup=0", "--metrics=none",
        picture},
+      {"load", "--stream=1", "--concurrency=2", "--duration=0.2", "--warmup=0",
+       "--metrics=none", picture},
       {"load", "--protocol=v2", "--rate=50", "--duration=0.2", "--warmup=0",
        "--metrics=none", "--synthetic=32x32", "--raw"}};
   for (const auto& command : commands) {

@@ -2,8 +2,8 @@
 """A client of HTTP/2 that floods a server, for measurements: flood.py PORT KIND SECONDS.
 
 KIND: reset, ping, settings, empty (data), continuation, upload (stalled). One connection at a
-time; another when the server has ended it. Prints how many bytes it got rid of, by how many
-connections.
+time; another when the server has ended it, unless KIND ends in "-once". Prints how many bytes it
+got rid of, by how many connections.
 """
 import socket
 import struct
@@ -50,7 +50,9 @@ def main():
     port, kind, seconds = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     until = time.monotonic() + seconds
     sent = connections = 0
-    while time.monotonic() < until:
+    once = kind.endswith("-once")
+    kind = kind.removesuffix("-once")
+    while time.monotonic() < until and not (once and connections):
         connections += 1
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as s:

@@ -3,12 +3,14 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "tests/integration/server_fixture.h"
+#include "tests/testing/raw_http2.h"
 
 namespace groupmamba {
 namespace {
@@ -137,8 +139,14 @@ TEST_F(ListenersTest, AConnectionThatIsTooOldIsReplacedAndNoCallIsLost) {
   ServerOptions options = Options();
   options.transport.limits.max_age = std::chrono::milliseconds(50);
   Start(options);
-  // A while longer than several such ages; every call must be answered.
-  const TimePoint until = RealClock::Get()->Now() + std::chrono::seconds(1);
+  // While one connection without a call grows too old, calls on others are all
+  // answered, on however many connections.
+  testing::RawConnection idle(server_->port());
+  ASSERT_TRUE(idle.Send(testing::Preface() +
+                        testing::Frame(testing::kSettings, testing::kAck, 0)));
+  std::thread waiting([&idle] { EXPECT_TRUE(idle.AwaitEnd()); });
+  const TimePoint until =
+      RealClock::Get()->Now() + std::chrono::milliseconds(400);
   v1::ListModelsResponse response;
   while (RealClock::Get()->Now() < until) {
     grpc::ClientContext context;
@@ -146,6 +154,7 @@ TEST_F(ListenersTest, AConnectionThatIsTooOldIsReplacedAndNoCallIsLost) {
         classifier_->ListModels(&context, {}, &response);
     ASSERT_TRUE(status.ok()) << status.error_message();
   }
+  waiting.join();
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ TEST_F(StreamTest, ADrainingServerAnswersWhatItHasAndRefusesTheRest) {
   const auto stream = classifier_->ClassifyStream(&context_);
   ASSERT_TRUE(stream->Write(Item("early", 1)));
   puppet_.AwaitCall();
-  std::thread drain([&] { EXPECT_TRUE(server_->Drain(kForever)); });
+  std::thread drain([&] { EXPECT_TRUE(server_->Drain({})); });
   // Until the gate is closed what comes is still let in.
   int sent = 0;
   v1::ClassifyStreamResponse response;
@@ -233,7 +233,7 @@ TEST_F(StreamTest, AServerThatEndsCancelsAnIdleStream) {
   ASSERT_TRUE(stream->Write(Item("a", 1)));
   v1::ClassifyStreamResponse response;
   ASSERT_TRUE(stream->Read(&response));
-  EXPECT_TRUE(server_->Drain(kForever));
+  EXPECT_TRUE(server_->Drain({}));
   server_.reset();
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_FALSE(stream->Finish().ok());

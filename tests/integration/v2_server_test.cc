@@ -91,7 +91,7 @@ TEST_F(V2ServerTest, ReadinessIsHealths) {
   EXPECT_TRUE(ServerReady());
   EXPECT_TRUE(ModelReady("fake"));
   EXPECT_TRUE(ModelReady("fake+encoded"));
-  EXPECT_TRUE(server_->Drain(kForever));
+  EXPECT_TRUE(server_->Drain({}));
   EXPECT_FALSE(ServerReady());
   EXPECT_FALSE(ModelReady("fake"));
 }

@@ -100,16 +100,49 @@ TEST_F(FrameCounterTest, TheSameInSinglePieces) {
 
 TEST_F(FrameCounterTest, ResetsAreAllowedInABurstAndThenAtARate) {
   Begin();
-  const std::string reset = Frame(kRstStream, 0, 1, "1234");
+  // Stream 0 is never new.
+  const std::string reset = Frame(kRstStream, 0, 0, "1234");
   EXPECT_EQ(Repeat(reset, 20), std::nullopt);
   now_ += std::chrono::seconds(1);
   EXPECT_EQ(Repeat(reset, 5), std::nullopt);
   EXPECT_EQ(Read(reset), Abuse::kResets);
 }
 
+TEST_F(FrameCounterTest, ANewCallsResetCountsAsFive) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  const auto begin = [](uint32_t stream) {
+    return Frame(kHeaders, kEndHeaders, stream, "h");
+  };
+  const auto reset = [](uint32_t stream) {
+    return Frame(kRstStream, 0, stream, "1234");
+  };
+  for (uint32_t stream = 1; stream < 8; stream += 2) {
+    ASSERT_EQ(Read(begin(stream) + reset(stream)), std::nullopt);
+  }
+  ASSERT_EQ(Read(begin(9)), std::nullopt);
+  EXPECT_EQ(Read(reset(9)), Abuse::kResets);
+}
+
+TEST_F(FrameCounterTest, ACallThatWasCancelledAfterAWhileCountsAsOne) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  for (uint32_t stream = 1; stream < 40; stream += 2) {
+    ASSERT_EQ(Read(Frame(kHeaders, kEndHeaders, stream, "h")), std::nullopt);
+  }
+  for (int i = 0; i < 2; ++i) {
+    now_ += std::chrono::milliseconds(10);
+    ASSERT_EQ(Read(Frame(kPing, 0, 0, "12345678")), std::nullopt);
+  }
+  for (uint32_t stream = 1; stream < 40; stream += 2) {
+    ASSERT_EQ(Read(Frame(kRstStream, 0, stream, "1234")), std::nullopt);
+  }
+}
+
 TEST_F(FrameCounterTest, EveryTwoWholeCallsAllowAReset) {
   Begin();
-  const std::string reset = Frame(kRstStream, 0, 1, "1234");
+  // Stream 0 is never new.
+  const std::string reset = Frame(kRstStream, 0, 0, "1234");
   ASSERT_EQ(Repeat(reset, 20), std::nullopt);
   for (int i = 0; i < 100; ++i) {
     ASSERT_EQ(Read(Call(1) + Call(1) + reset), std::nullopt);
@@ -208,11 +241,16 @@ TEST_F(FrameCounterTest, PaddingIsNoContent) {
 
 TEST_F(FrameCounterTest, AMessageOverTheCapIsNotKeptAndSoDoesNotCount) {
   Begin();
-  ASSERT_EQ(
-      Read(Frame(kHeaders, kEndHeaders, 1, "h") +
-           Frame(kData, 0, 1, MessagePrefix(1001) + std::string(1000, 'x'))),
-      std::nullopt);
-  EXPECT_EQ(counter_.unfinished_bytes(), 0);
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  // More than there can be streams: none is waited for.
+  for (uint32_t stream = 1; stream < 100; stream += 2) {
+    ASSERT_EQ(Read(Frame(kHeaders, kEndHeaders, stream, "h") +
+                   Frame(kData, 0, stream,
+                         MessagePrefix(1001) + std::string(1000, 'x'))),
+              std::nullopt);
+    EXPECT_EQ(counter_.unfinished_bytes(), 0);
+    EXPECT_EQ(counter_.unfinished_since(), kForever);
+  }
 }
 
 TEST_F(FrameCounterTest, AFrameThatDoesNotComeHasBegun) {

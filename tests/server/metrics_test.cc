@@ -1,5 +1,6 @@
 #include "server/metrics.h"
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -32,7 +33,7 @@ class MetricsTest : public ::testing::Test {
 
   Admission admission_{{.max_waiting = 5}};
   Metrics metrics_{&admission_};
-  ModelMetrics* model_ = metrics_.AddModel("m", 3);
+  std::shared_ptr<ModelMetrics> model_ = metrics_.AddModel("m", 3);
 };
 
 TEST_F(MetricsTest, EveryNameAndLabelIsThereAtZeroFromTheStart) {
@@ -127,6 +128,33 @@ TEST_F(MetricsTest, TheQueueIsShownAsItIs) {
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_depth 1\n"));
   EXPECT_THAT(page, HasSubstr("groupmamba_queue_bytes 123\n"));
   EXPECT_THAT(page, HasSubstr("groupmamba_inflight_requests 1\n"));
+}
+
+TEST_F(MetricsTest, VersionsAreBoundedAndTheirSumsStayWhole) {
+  const auto in_use = metrics_.AddModel("m", 4);
+  in_use->RequestEnded(Protocol::kGrpc, absl::StatusCode::kOk, milliseconds(1));
+  for (int version = 5; version < 1005; ++version) {
+    metrics_.AddModel("m", version)
+        ->RequestEnded(Protocol::kGrpc, absl::StatusCode::kOk, milliseconds(1));
+  }
+  const std::string page = metrics_.Page();
+  const auto line = [](const char* version, int value) {
+    return absl::StrCat(
+        "requests_total{code=\"OK\",model=\"m\",protocol=\"grpc\",version=\"",
+        version, "\"} ", value, "\n");
+  };
+  int series = 0;
+  for (size_t at = page.find("code=\"OK\",model=\"m\",protocol=\"grpc\"");
+       at != std::string::npos;
+       at = page.find("code=\"OK\",model=\"m\",protocol=\"grpc\"", at + 1)) {
+    ++series;
+  }
+  EXPECT_EQ(series, 9);  // eight versions and the earlier ones
+  EXPECT_THAT(page, HasSubstr(line("(earlier)", 994)));
+  EXPECT_THAT(page, HasSubstr(line("4", 1)));  // kept: in use
+  EXPECT_THAT(page, HasSubstr(line("1004", 1)));
+  EXPECT_THAT(page, Not(HasSubstr("model_ready{model=\"m\",version=\"5\"}")));
+  EXPECT_EQ(metrics_.AddModel("m", 4), in_use);
 }
 
 TEST_F(MetricsTest, TheProcessIsThere) {

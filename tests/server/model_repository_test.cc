@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/fake_engine.h"
+#include "server/model_folders.h"
 #include "tests/testing/simulated_clock.h"
 #include "tests/testing/temp_dir.h"
 
@@ -84,11 +85,12 @@ class ModelRepositoryTest : public ::testing::Test {
         metrics_.AddModel(name, version), &clock_);
   }
 
-  ModelRepository Repository(const std::string& default_model = "") {
+  std::unique_ptr<ModelRepository> Repository(
+      const std::string& default_model = "") {
     std::vector<std::unique_ptr<ServedModel>> models;
-    models.push_back(Model("a", 1));
     models.push_back(Model("b", 7));
-    return ModelRepository(std::move(models), default_model);
+    models.push_back(Model("a", 1));
+    return std::make_unique<ModelRepository>(std::move(models), default_model);
   }
 
   SimulatedClock clock_;
@@ -97,26 +99,59 @@ class ModelRepositoryTest : public ::testing::Test {
 };
 
 TEST_F(ModelRepositoryTest, FindsByNameAndVersion) {
-  const ModelRepository repository = Repository();
-  EXPECT_EQ((*repository.Find("b", 0))->folder().name, "b");
-  EXPECT_EQ((*repository.Find("b", 7))->folder().version, 7);
+  const auto repository = Repository();
+  EXPECT_EQ((*repository->Find("b", 0))->folder().name, "b");
+  EXPECT_EQ((*repository->Find("b", 7))->folder().version, 7);
 }
 
 TEST_F(ModelRepositoryTest, UnknownNamesAndVersionsAreNotFound) {
-  const ModelRepository repository = Repository();
-  EXPECT_EQ(repository.Find("c", 0).status(), Error(Reason::kUnknownModel));
-  EXPECT_EQ(repository.Find("b", 1).status(), Error(Reason::kUnknownVersion));
-  EXPECT_EQ(repository.Find("b", -7).status(), Error(Reason::kUnknownVersion));
+  const auto repository = Repository();
+  EXPECT_EQ(repository->Find("c", 0).status(), Error(Reason::kUnknownModel));
+  EXPECT_EQ(repository->Find("b", 1).status(), Error(Reason::kUnknownVersion));
+  EXPECT_EQ(repository->Find("b", -7).status(), Error(Reason::kUnknownVersion));
 }
 
 TEST_F(ModelRepositoryTest, NoNameMeansTheDefaultOrTheOnlyModel) {
-  EXPECT_EQ(Repository().Find("", 0).status(), Error(Reason::kModelNotNamed));
-  EXPECT_EQ((*Repository("b").Find("", 0))->folder().name, "b");
-  EXPECT_EQ(Repository("c").Find("", 0).status(), Error(Reason::kUnknownModel));
+  EXPECT_EQ(Repository()->Find("", 0).status(), Error(Reason::kModelNotNamed));
+  const auto with_default = Repository("b");
+  EXPECT_EQ((*with_default->Find("", 0))->folder().name, "b");
+  EXPECT_EQ(Repository("c")->Find("", 0).status(),
+            Error(Reason::kUnknownModel));
   std::vector<std::unique_ptr<ServedModel>> one;
   one.push_back(Model("only", 1));
-  EXPECT_EQ((*ModelRepository(std::move(one), "").Find("", 0))->folder().name,
-            "only");
+  const ModelRepository only(std::move(one), "");
+  EXPECT_EQ((*only.Find("", 0))->folder().name, "only");
+}
+
+TEST_F(ModelRepositoryTest, WhoHasAModelKeepsItWhenAnotherIsPut) {
+  const auto repository = Repository();
+  std::shared_ptr<ServedModel> before = *repository->Find("b", 0);
+  EXPECT_EQ(repository->Put(Model("b", 8)), before);
+  EXPECT_EQ((*repository->Find("b", 0))->folder().version, 8);
+  EXPECT_EQ(repository->Find("b", 7).status(), Error(Reason::kUnknownVersion));
+  EXPECT_EQ(before->folder().version, 7);
+  EXPECT_EQ(repository->models().size(), 2u);
+  EXPECT_EQ(repository->living().size(), 3u);
+  before = nullptr;
+  EXPECT_EQ(repository->living().size(), 2u);
+}
+
+TEST_F(ModelRepositoryTest, WhatIsRemovedIsUnknown) {
+  const auto repository = Repository();
+  EXPECT_EQ(repository->Remove("b")->folder().version, 7);
+  EXPECT_EQ(repository->Find("b", 0).status(), Error(Reason::kUnknownModel));
+  EXPECT_EQ(repository->Remove("b"), nullptr);
+  EXPECT_EQ((*repository->Find("a", 0))->folder().name, "a");
+}
+
+TEST_F(ModelRepositoryTest, ModelsAreSortedByName) {
+  const auto repository = Repository();
+  repository->Put(Model("aa", 1));
+  std::vector<std::string> names;
+  for (const auto& model : repository->models()) {
+    names.push_back(model->folder().name);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"a", "aa", "b"}));
 }
 
 }  // namespace

@@ -98,14 +98,14 @@ class PipelineTest : public ::testing::Test {
 
   Mutex mutex_;
   CondVar changed_;
-  std::map<int, absl::StatusOr<Answer>> answers_ ABSL_GUARDED_BY(mutex_);
-
   Admission admission_{{.max_waiting = 4, .max_bytes = 1 << 20}};
   Metrics metrics_{&admission_};
   ModelRepository models_{
       OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 4},
                    &metrics_, &clock_),
       ""};
+  // After the models, which wait until nobody holds one.
+  std::map<int, absl::StatusOr<Answer>> answers_ ABSL_GUARDED_BY(mutex_);
   Pipeline pipeline_{
       {.decode_threads = 2}, &models_, &admission_, &metrics_, &clock_};
 };
@@ -113,7 +113,7 @@ class PipelineTest : public ::testing::Test {
 TEST_F(PipelineTest, APictureComesBackAsItsMostProbableClasses) {
   const auto answer = Classify({.picture = Plain(9), .top_k = 2});
   ASSERT_TRUE(answer.ok()) << answer.status();
-  EXPECT_EQ(answer->model, &model());
+  EXPECT_EQ(answer->model.get(), &model());
   ASSERT_EQ(answer->top.size(), 2u);
   EXPECT_EQ(answer->top[0].index, 0);
   EXPECT_GT(answer->top[0].probability, 0.99f);
@@ -281,6 +281,23 @@ TEST_F(PipelineTest, AModelThatIsNotLoadedIsUnavailable) {
   EXPECT_EQ(status, Error(Reason::kLoading));
   EXPECT_THAT(metrics_.Page(),
               HasSubstr("groupmamba_refused_total{reason=\"loading\"} 1"));
+}
+
+TEST_F(PipelineTest, AReplacedModelAnswersWhatItHasInTime) {
+  OccupyTheModel();
+  Submit(1, {.picture = Plain(1)});
+  Submit(2, {.picture = Plain(2), .deadline = clock_.Now() + milliseconds(50)});
+  ModelFolder next = FakeModel();
+  next.version = 2;
+  models_.Put(
+      std::make_unique<ServedModel>(std::move(next), ServedModelOptions{},
+                                    metrics_.AddModel("fake", 2), &clock_));
+  EXPECT_EQ(Classify({.version = 1, .picture = Plain(3)}).status(),
+            Error(Reason::kUnknownVersion));
+  clock_.Advance(milliseconds(50));
+  EXPECT_EQ(AwaitStatus(2), Error(Reason::kExpired));
+  puppet_.ReleaseAll();
+  EXPECT_EQ(Await(1)->model->folder().version, 1);
 }
 
 // A batch of whatever size takes 100 ms, as far as the server knows.

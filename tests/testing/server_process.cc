@@ -18,6 +18,7 @@ int PortOf(const std::string& line, const std::string& key) {
   const size_t start = line.find(key + "=");
   const size_t end = line.find_first_of(" \n", start);
   const size_t colon = line.rfind(':', end);
+  if (colon < start) return 0;
   return std::atoi(line.substr(colon + 1, end - colon - 1).c_str());
 }
 
@@ -69,6 +70,7 @@ bool ServerProcess::AwaitServing() {
   if (line.empty()) return false;
   port_ = PortOf(line, "address");
   metrics_port_ = PortOf(line, "metrics");
+  admin_port_ = PortOf(line, "admin");  // of "off": 0
   return true;
 }
 

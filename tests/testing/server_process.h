@@ -32,8 +32,11 @@ class ServerProcess {
   // process ended before.
   bool AwaitServing();
 
+  pid_t pid() const { return pid_; }
   int port() const { return port_; }
   int metrics_port() const { return metrics_port_; }
+  int admin_port() const { return admin_port_; }  // 0: none
+  pid_t pid() const { return pid_; }
 
   void Signal(int number) const;
 
@@ -45,6 +48,7 @@ class ServerProcess {
   FILE* standard_error_ = nullptr;
   int port_ = 0;
   int metrics_port_ = 0;
+  int admin_port_ = 0;
 };
 
 }  // namespace groupmamba

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "client/load/arrivals.h"
+#include "proto/groupmamba/v1/classifier.pb.h"
 
 namespace groupmamba::client {
 namespace {
@@ -15,8 +16,12 @@ using std::chrono::seconds;
 
 TEST(JournalTest, HoldsOneLineACallAndIsATrace) {
   std::ostringstream out;
-  Journal journal(
-      &out, [](int64_t id) { return static_cast<uint32_t>(0xABC00 + id); });
+  v1::ClassifyRequest request;
+  request.set_encoded("picture");
+  LoadRequests requests;
+  requests.Add(request);
+  const RequestMix mix({requests}, 1, "run");
+  Journal journal(&out, &mix);
   const TimePoint start{seconds(100)};
   CallRecord call{.id = 7,
                   .start = start,
@@ -37,8 +42,8 @@ TEST(JournalTest, HoldsOneLineACallAndIsATrace) {
                .answer = {}});
   EXPECT_EQ(out.str(),
             "id,planned_s,sent_s,done_s,code,version,crc32\n"
-            "7,1.500000,1.501000,1.600000,OK,3,000abc07\n"
-            "8,1.501000,1.501000,1.600000,DEADLINE_EXCEEDED,0,000abc08\n"
+            "run-7,1.500000,1.501000,1.600000,OK,3,5e9545af\n"
+            "run-8,1.501000,1.501000,1.600000,DEADLINE_EXCEEDED,0,5e9545af\n"
             ",2.000000,,,DROPPED,0,\n");
   std::istringstream in(out.str());
   const auto trace = ReadTrace(&in);

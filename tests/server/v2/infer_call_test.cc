@@ -89,8 +89,7 @@ class InferCallTest : public ::testing::Test {
 
   inference::ModelStatistics StatisticsOf(InputKind kind) const {
     inference::ModelStatistics filled;
-    statistics_.Fill({.model = models_.models()[0].get(), .kind = kind},
-                     &filled);
+    statistics_.Fill({.model = models_.models()[0], .kind = kind}, &filled);
     return filled;
   }
 
@@ -98,14 +97,14 @@ class InferCallTest : public ::testing::Test {
   Puppet puppet_{10};
   Mutex mutex_;
   CondVar changed_;
-  std::vector<std::unique_ptr<Call>> calls_;
-
   Admission admission_{{.max_waiting = 6}};
   Metrics metrics_{&admission_};
   ModelRepository models_{
       OneFakeModel({.batch = {.max_delay = Duration(0)}, .max_waiting = 6},
                    &metrics_, &clock_),
       ""};
+  // After the models, which wait until nobody holds one.
+  std::vector<std::unique_ptr<Call>> calls_;
   Statistics statistics_;
   Pipeline pipeline_{
       {.decode_threads = 2}, &models_, &admission_, &metrics_, &clock_};

@@ -1,0 +1,130 @@
+#include "tests/chaos/ledger.h"
+
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/chaos/schedule.h"
+
+namespace groupmamba::chaos {
+namespace {
+
+using ::testing::Contains;
+using ::testing::IsEmpty;
+
+// Books of three requests that agree.
+class LedgerTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Mismatches() const {
+    return Reconcile(callers_, server_, client::ParseMetrics(page_));
+  }
+
+  void ReplaceInPage(const std::string& from, const std::string& to) {
+    page_.replace(page_.find(from), from.size(), to);
+  }
+
+  std::vector<Entry> callers_ = {{"a", "OK", 1, "0a"},
+                                 {"b", "INVALID_ARGUMENT", 0, "0b"},
+                                 {"c", "CANCELLED", 0, "0c"},
+                                 {"d", "UNAVAILABLE", 0, "0d"}};
+  std::vector<Entry> server_ = {{"a", "OK", 1, "0a"},
+                                {"b", "INVALID_ARGUMENT", 0, "0b"},
+                                {"c", "OK", 1, "0c"}};
+  std::string page_ = R"(
+groupmamba_requests_started_total{protocol="grpc"} 2
+groupmamba_requests_started_total{protocol="v2"} 1
+groupmamba_requests_done_total{protocol="grpc"} 3
+groupmamba_requests_total{code="OK"} 2
+groupmamba_requests_total{code="INVALID_ARGUMENT"} 1
+groupmamba_admitted_total{model="m"} 3
+groupmamba_admitted_ended_total{model="m",outcome="inferred"} 2
+groupmamba_admitted_ended_total{model="m",outcome="failed"} 1
+groupmamba_images_total{model="m"} 2
+groupmamba_batch_size_sum{model="m"} 2
+groupmamba_inflight_requests 0
+)";
+};
+
+TEST_F(LedgerTest, BooksThatAgreeHaveNoMismatch) {
+  EXPECT_THAT(Mismatches(), IsEmpty())
+      << "who cancelled, or lost the server, need not know how it ended there";
+}
+
+TEST_F(LedgerTest, AnOkToTheCallerIsAnOkToTheServer) {
+  server_[0].code = "INTERNAL";
+  EXPECT_THAT(Mismatches(),
+              Contains("a: OK to its caller, INTERNAL to the server"));
+}
+
+TEST_F(LedgerTest, AnAnswerComesFromARequestThatTheServerKnows) {
+  server_.erase(server_.begin());
+  EXPECT_THAT(Mismatches(),
+              Contains("a: OK to its caller, unknown to the server"));
+}
+
+TEST_F(LedgerTest, WhatIsServedWasSent) {
+  callers_.erase(callers_.begin());
+  EXPECT_THAT(Mismatches(), Contains("a: served, but nobody sent it"));
+}
+
+TEST_F(LedgerTest, NobodyEndsTwice) {
+  server_.push_back(server_[1]);
+  EXPECT_THAT(Mismatches(), Contains("server: b ended twice"));
+}
+
+TEST_F(LedgerTest, TheRequestIsTheSameOnBothSides) {
+  server_[2].crc32 = "ff";
+  EXPECT_THAT(Mismatches(), Contains("c: the server saw another request"));
+}
+
+TEST_F(LedgerTest, TheVersionIsTheSameOnBothSides) {
+  server_[0].version = 2;
+  EXPECT_THAT(Mismatches(),
+              Contains("a: version 1 to its caller, 2 to the server"));
+}
+
+TEST_F(LedgerTest, EachCounterAgreesWithTheJournal) {
+  for (const auto& [from, to, mismatch] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"\"v2\"} 1", "\"v2\"} 2", "requests_started_total: 4, not 3"},
+           {"done_total{protocol=\"grpc\"} 3",
+            "done_total{protocol=\"grpc\"} 2", "requests_done_total: 2, not 3"},
+           {"\"OK\"} 2", "\"OK\"} 1", "requests_total of OK: 1, not 2"},
+           {"\"inferred\"} 2", "\"inferred\"} 3",
+            "admitted_ended_total: 4, not 3"},
+           {"images_total{model=\"m\"} 2", "images_total{model=\"m\"} 1",
+            "images_total: fewer than were inferred"},
+           {"requests 0", "requests 1", "inflight_requests: 1, not 0"}}) {
+    const std::string before = page_;
+    ReplaceInPage(from, to);
+    EXPECT_THAT(Mismatches(), Contains(mismatch));
+    page_ = before;
+  }
+}
+
+TEST(ReadJournalTest, LeavesOutWhatWasNotSentAndSaysWhatIsNoLine) {
+  std::istringstream in(
+      "id,planned_s,sent_s,done_s,code,version,crc32\n"
+      "run-7,1.5,1.5,1.6,OK,3,000abc07\n"
+      ",2.0,,,DROPPED,0,\n"
+      "run-8,1.5\n");
+  const std::vector<Entry> entries = ReadJournal(&in);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0].id, "run-7");
+  EXPECT_EQ(entries[0].code, "OK");
+  EXPECT_EQ(entries[0].version, 3);
+  EXPECT_EQ(entries[0].crc32, "000abc07");
+  EXPECT_EQ(entries[1].id, "");
+}
+
+TEST(ScheduleTest, ASeedGivesTheSameScheduleAndAnotherOneAnother) {
+  EXPECT_EQ(Fingerprint(MakeSchedule(5)), Fingerprint(MakeSchedule(5)));
+  EXPECT_NE(Fingerprint(MakeSchedule(5)), Fingerprint(MakeSchedule(6)));
+}
+
+}  // namespace
+}  // namespace groupmamba::chaos
