@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 
-PROGRAMS = ("groupmamba-client", "groupmamba-server")
+PROGRAMS = ("groupmamba-client", "groupmamba-decoder", "groupmamba-server")
 
 
 def output_of(*command):

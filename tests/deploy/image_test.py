@@ -57,7 +57,7 @@ class ContentsTest(unittest.TestCase):
         programs = {path for path, s in files() if s.st_mode & 0o111 and stat.S_ISREG(s.st_mode)
                     and not re.search(r"\.so(\.|$)", path)}
         self.assertEqual({os.path.basename(path) for path in programs},
-                         {"groupmamba-server", "groupmamba-client"})
+                         {"groupmamba-server", "groupmamba-decoder", "groupmamba-client"})
 
     def test_nothing_is_setuid_or_for_all_to_write(self):
         for path, s in files():
@@ -86,7 +86,7 @@ class ContentsTest(unittest.TestCase):
 class ServingTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        command = config()["Entrypoint"] + config()["Cmd"]
+        command = config()["Entrypoint"] + config()["Cmd"] + ["--decode-isolation", "process"]
         start = time.monotonic()
         cls.server = in_image(*command, "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
                               stderr=subprocess.PIPE, text=True)
