@@ -34,7 +34,7 @@ def roff(text):
 
 
 def manual(texts):
-    first = texts[""].splitlines()[0].rstrip(".")
+    first = texts[""].splitlines()[0].rstrip(".:")
     lines = [f'.TH {name.upper()} 1 "" "groupmamba-serve"', ".SH NAME",
              f"{roff(name)} \\- {roff(first[0].lower() + first[1:])}"]
     for command, text in texts.items():
