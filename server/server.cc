@@ -40,6 +40,7 @@ ModelControl::Maker MakerOf(const ServerOptions& options, Metrics* metrics,
 std::vector<std::unique_ptr<ServedModel>> MakeModels(
     std::vector<ModelFolder> folders, const ModelControl::Maker& make) {
   std::vector<std::unique_ptr<ServedModel>> models;
+  models.reserve(folders.size());
   for (ModelFolder& folder : folders) models.push_back(make(std::move(folder)));
   return models;
 }
