@@ -7,8 +7,10 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -67,6 +69,13 @@ void LogAddresses(absl::string_view event, const Settings& settings,
        {"health", Address(transport.health, server.health_port())}});
 }
 
+// Whatever the working folder and the PATH are.
+std::string ProgramBeside(const char* name) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error)
+      .replace_filename(name);
+}
+
 int Fail(const absl::Status& status) {
   Log(LogLevel::kError, "cannot serve",
       {{"reason", std::string(status.message())}});
@@ -84,6 +93,9 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
           Signals* signals) {
   std::atomic<bool> lost = false;
   settings.server.instances *= static_cast<int>(devices.size());
+  if (settings.isolate_decoding) {
+    settings.server.decoder_program = ProgramBeside("groupmamba-decoder");
+  }
   settings.server.allocate_slot = [&devices](size_t bytes) {
     return AllocatePicture(bytes, devices.front());
   };

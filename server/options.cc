@@ -71,6 +71,7 @@ class Flags {
   TransportFlags transport_;
 
   std::string engine_ = "native";
+  std::string decode_isolation_ = "none";
   double max_delay_ms_ = 5;
   double slo_ms_ = 0;
   double max_picture_mb_ = 16;
@@ -165,6 +166,11 @@ void Flags::AddBatchFlags() {
             1e12, "Bytes of pictures in unanswered requests at most");
   AddNumber(group, "decode-threads", &settings_->server.pipeline.decode_threads,
             1, 1024, "Threads that decode pictures");
+  Add(group, "decode-isolation", &decode_isolation_,
+      "none: pictures are decoded in the server's process; process: each "
+      "decoding thread has a confined process, groupmamba-decoder, which lies "
+      "beside the server's program and is restarted when it crashes")
+      ->check(CLI::IsMember({"none", "process"}));
   AddNumber(group, "jpeg-oversampling",
             &settings_->server.pipeline.jpeg_oversampling, 0, 16,
             "Decode large JPEGs at a half, a quarter or an eighth, but no "
@@ -259,6 +265,7 @@ absl::Status Flags::Take() {
         "--models is needed: the folder with <name>/<version>/config.json");
   }
   ServerOptions& server = settings_->server;
+  settings_->isolate_decoding = decode_isolation_ == "process";
   server.batch.max_delay = FromMilliseconds(max_delay_ms_);
   server.batch.slo = FromMilliseconds(slo_ms_);
   GM_RETURN_IF_ERROR(transport_.Take());

@@ -20,6 +20,8 @@ struct Settings {
   EngineOptions engine;
   std::string models;  // folder; may be empty with a fake engine
 
+  bool isolate_decoding = false;  // main finds the program of the decoders
+
   // Service time of the fake engine; unset: the real one.
   std::optional<Duration> fake_engine;
 

@@ -187,9 +187,13 @@ absl::Status Pipeline::DecodeIntoSlot(Task* task) {
   GM_RETURN_IF_ERROR(task->Alive(clock_->Now()));
   task->slot = task->model->slots().Acquire();
   if (!task->slot) return Error(Reason::kQueueFull);
+  const TransformSpec& spec = task->model->transform();
+  const absl::Span<uint8_t> out = task->slot.bytes();
   const absl::Status status =
-      PreparePicture(task->picture, options_.decode, options_.jpeg_oversampling,
-                     task->model->transform(), task->slot.bytes());
+      options_.prepare != nullptr
+          ? options_.prepare(task->picture, spec, out)
+          : PreparePicture(task->picture, options_.decode,
+                           options_.jpeg_oversampling, spec, out);
   task->times.decoded = clock_->Now();
   return status;
 }

@@ -14,8 +14,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "base/clock.h"
 #include "model/image/decode.h"
+#include "model/image/transform.h"
 #include "server/admission.h"
 #include "server/deadline_watch.h"
 #include "server/decode_pool.h"
@@ -28,10 +30,16 @@
 
 namespace groupmamba {
 
+// Does what PreparePicture does. Thread-safe; called on decoding threads and
+// for what needs no more than a copy, on any.
+using Preparation = std::function<absl::Status(
+    const Picture&, const TransformSpec&, absl::Span<uint8_t>)>;
+
 struct PipelineOptions {
   DecodeLimits decode = {};
   int decode_threads = 1;
-  int jpeg_oversampling = 0;  // PreparePicture's
+  int jpeg_oversampling = 0;      // PreparePicture's
+  Preparation prepare = nullptr;  // null: PreparePicture, in this process
   Duration default_deadline = std::chrono::seconds(10);
   Duration max_deadline = std::chrono::seconds(60);
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/status_macros.h"
 #include "server/batch_metrics.h"
+#include "server/gauges.h"
 
 namespace groupmamba {
 namespace {
@@ -61,10 +62,48 @@ std::vector<std::string> HealthNames(const std::vector<ModelFolder>& models) {
   return names;
 }
 
+// Null: pictures are decoded in this process.
+absl::StatusOr<std::unique_ptr<DecoderPool>> StartDecoders(
+    const ServerOptions& options, Clock* clock) {
+  if (options.decoder_program.empty()) return nullptr;
+  return DecoderPool::Start(
+      {.program = options.decoder_program,
+       .limits = options.pipeline.decode,
+       .jpeg_oversampling = options.pipeline.jpeg_oversampling,
+       .max_in_bytes = options.transport.limits.max_message_bytes},
+      options.pipeline.decode_threads, clock);
+}
+
+PipelineOptions WithDecoders(PipelineOptions options, DecoderPool* decoders) {
+  if (decoders != nullptr) {
+    options.prepare = [decoders](const Picture& picture,
+                                 const TransformSpec& spec,
+                                 absl::Span<uint8_t> out) {
+      return decoders->Prepare(picture, spec, out);
+    };
+  }
+  return options;
+}
+
+// There at zero without decoders, too.
+std::shared_ptr<prometheus::Collectable> MakeDecoderMetrics(
+    const DecoderPool* decoders) {
+  return std::make_shared<Gauges>(std::vector<Gauges::Gauge>{
+      {"groupmamba_decoder_restarts_total",
+       "Decoder processes that were started in place of one that crashed or "
+       "hung.",
+       [decoders] {
+         return decoders == nullptr ? 0.0
+                                    : static_cast<double>(decoders->restarts());
+       },
+       true}});
+}
+
 }  // namespace
 
 Server::Server(const ServerOptions& options, RecordFiles files,
-               std::vector<ModelFolder> models, Clock* clock)
+               std::vector<ModelFolder> models,
+               std::unique_ptr<DecoderPool> decoders, Clock* clock)
     : clock_(clock),
       admission_(options.admission),
       metrics_(&admission_),
@@ -73,7 +112,9 @@ Server::Server(const ServerOptions& options, RecordFiles files,
       models_(MakeModels(std::move(models),
                          MakerOf(options, &metrics_, &health_, clock)),
               options.default_model),
-      pipeline_(options.pipeline, &models_, &admission_, &metrics_, clock),
+      decoders_(std::move(decoders)),
+      pipeline_(WithDecoders(options.pipeline, decoders_.get()), &models_,
+                &admission_, &metrics_, clock),
       control_(
           options.control, &models_, &metrics_,
           MakerOf(options, &metrics_, &health_, clock),
@@ -88,14 +129,17 @@ Server::Server(const ServerOptions& options, RecordFiles files,
                 &statistics_, &control_, LimitsOf(options), clock) {
   metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
+  metrics_.Add(MakeDecoderMetrics(decoders_.get()));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, std::vector<ModelFolder> models,
     Clock* clock) {
   GM_ASSIGN_OR_RETURN(RecordFiles files, OpenRecordFiles(options.records));
-  std::unique_ptr<Server> server(
-      new Server(options, std::move(files), std::move(models), clock));
+  GM_ASSIGN_OR_RETURN(auto decoders, StartDecoders(options, clock));
+  std::unique_ptr<Server> server(new Server(options, std::move(files),
+                                            std::move(models),
+                                            std::move(decoders), clock));
   GM_ASSIGN_OR_RETURN(
       server->transport_,
       Transport::Create(options.transport, &server->metrics_, clock));

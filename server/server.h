@@ -18,6 +18,7 @@
 #include "server/call_records.h"
 #include "server/classify_service.h"
 #include "server/health.h"
+#include "server/isolation/decoder_pool.h"
 #include "server/metrics.h"
 #include "server/metrics_page.h"
 #include "server/model_control.h"
@@ -40,6 +41,10 @@ struct ServerOptions {
   std::string default_model;
   CallRecordsOptions records;
   ModelControlOptions control;
+
+  // Path of groupmamba-decoder: pictures are decoded in such processes, one for
+  // each of pipeline.decode_threads; empty: in this process.
+  std::string decoder_program;
 
   // Memory for pictures; null: ordinary memory.
   SlotPool::Allocate allocate_slot = nullptr;
@@ -66,10 +71,11 @@ struct DrainTimes {
 // Thread-safe. Its life: Start, Load, serving, Drain.
 class Server {
  public:
-  // Listens for calls and for readers of the metrics. Health says NOT_SERVING,
-  // and Classify UNAVAILABLE, until Load has returned. `clock` must outlive it.
-  // Errors: UNAVAILABLE, an address cannot be listened on; INVALID_ARGUMENT, a
-  // file of the records cannot be written to; those of Transport::Create.
+  // Starts the decoders, listens for calls and for readers of the metrics.
+  // Health says NOT_SERVING, and Classify UNAVAILABLE, until Load has returned.
+  // `clock` must outlive it. Errors: UNAVAILABLE, an address cannot be listened
+  // on; INVALID_ARGUMENT, a file of the records cannot be written to; those of
+  // Transport::Create and DecoderPool::Start.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, std::vector<ModelFolder> models,
       Clock* clock);
@@ -108,7 +114,8 @@ class Server {
 
  private:
   Server(const ServerOptions& options, RecordFiles files,
-         std::vector<ModelFolder> models, Clock* clock);
+         std::vector<ModelFolder> models, std::unique_ptr<DecoderPool> decoders,
+         Clock* clock);
 
   void Linger(TimePoint until);
   void EndTransport();
@@ -122,6 +129,7 @@ class Server {
   CallRecords records_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
+  const std::unique_ptr<DecoderPool> decoders_;  // null: none
   Pipeline pipeline_;
   ModelControl control_;
   v2::Statistics statistics_;

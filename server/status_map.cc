@@ -76,6 +76,8 @@ constexpr Row kTable[] = {
      "the server does not know this token"},
     {Reason::kNotAllowed, "not_allowed", StatusCode::kPermissionDenied,
      "this token does not allow that call"},
+    {Reason::kDecoderCrash, "decoder_crash", StatusCode::kInternal,
+     "the decoder failed on this picture"},
     {Reason::kModelFailed, "model_failed", StatusCode::kInternal,
      "the model failed on this picture"},
     {Reason::kBadOutput, "bad_output", StatusCode::kInternal,
@@ -138,8 +140,8 @@ absl::Status ForClient(const absl::Status& status) {
     default:
       break;
   }
-  for (Reason reason :
-       {Reason::kModelFailed, Reason::kBadOutput, Reason::kLoadFailed}) {
+  for (Reason reason : {Reason::kDecoderCrash, Reason::kModelFailed,
+                        Reason::kBadOutput, Reason::kLoadFailed}) {
     if (status == Error(reason)) return status;
   }
   return Error(Reason::kInternal);

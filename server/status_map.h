@@ -35,6 +35,7 @@ enum class Reason {
   kNoToken,
   kWrongToken,
   kNotAllowed,
+  kDecoderCrash,
   kModelFailed,
   kBadOutput,
   kInternal,

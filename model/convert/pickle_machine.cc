@@ -14,8 +14,10 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// Of a tensor. What is read again and again by a hostile pickle must be short.
+// What a hostile pickle lets be read again and again must be short: a tensor's
+// shape, the arguments of a function that is known.
 constexpr size_t kMaxDimensions = 64;
+constexpr size_t kMaxArguments = 64;
 
 template <typename... Parts>
 absl::Status Invalid(const Parts&... parts) {
@@ -135,13 +137,19 @@ absl::Status PickleMachine::AddFew(int count) {
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     GM_ASSIGN_OR_RETURN(*item, PopIndex());
   }
-  GM_ASSIGN_OR_RETURN(const int container, Top());
-  return Add(container, items);
+  return AddToTop(items);
 }
 
 absl::Status PickleMachine::AddFromMark() {
   GM_ASSIGN_OR_RETURN(const std::vector<int> items, PopToMark());
+  return AddToTop(items);
+}
+
+absl::Status PickleMachine::AddToTop(const std::vector<int>& items) {
   GM_ASSIGN_OR_RETURN(const int container, Top());
+  if (At(container).kind == Kind::kTuple) {
+    return Invalid("adds items to a tuple");
+  }
   return Add(container, items);
 }
 
@@ -186,7 +194,10 @@ absl::Status PickleMachine::Reduce() {
   if (At(arguments).kind != Kind::kTuple) {
     return Invalid("calls a function with arguments that are no tuple");
   }
-  if (At(function).kind != Kind::kGlobal) return PushOpaque(function);
+  if (At(function).kind != Kind::kGlobal ||
+      At(arguments).items.size() > kMaxArguments) {
+    return PushOpaque(function);
+  }
   const std::string& name = At(function).text;
   // A copy, since new values may move the old ones.
   const auto items = [&] { return At(arguments).items; };

@@ -67,6 +67,7 @@ class PickleMachine {
   absl::Status PushIndex(int index);
   absl::Status PushOpaque(int made_by);
   absl::Status Add(int container, const std::vector<int>& items);
+  absl::Status AddToTop(const std::vector<int>& items);
 
   // The functions that are known.
   absl::Status MakeOrderedDict(const std::vector<int>& arguments);

@@ -52,8 +52,7 @@ TEST(StatusMapTest, TextsOfLibrariesNeverReachAClient) {
        {StatusCode::kInternal, StatusCode::kUnknown,
         StatusCode::kFailedPrecondition, StatusCode::kDataLoss,
         StatusCode::kAborted, StatusCode::kOutOfRange,
-        StatusCode::kUnimplemented, StatusCode::kAlreadyExists,
-        StatusCode::kPermissionDenied}) {
+        StatusCode::kUnimplemented, StatusCode::kAlreadyExists}) {
     const absl::Status shown =
         ForClient(absl::Status(code, "/srv/models/a: at::Error in foo.cpp"));
     EXPECT_EQ(shown, Error(Reason::kInternal));

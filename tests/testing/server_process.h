@@ -32,6 +32,7 @@ class ServerProcess {
   // process ended before.
   bool AwaitServing();
 
+  pid_t pid() const { return pid_; }
   int port() const { return port_; }
   int metrics_port() const { return metrics_port_; }
   int admin_port() const { return admin_port_; }  // 0: none

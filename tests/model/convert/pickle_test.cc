@@ -119,6 +119,10 @@ const Fault kFaults[] = {
     {"NeverRemembered", "h\x07", "recalls value 7"},
     {"KeyWithoutValue", "}(Nu", "a key without a value"},
     {"ItemsToANumber", "K\x01Na", "adds items to a number"},
+    {"ItemsToATuple",
+     "NN\x86"
+     "Na",
+     "adds items to a tuple"},
     {"LongText", "X\xff\xff\xff\xff", "is cut off (BINUNICODE at byte 2)"},
     {"EndlessText", std::string("\x8d") + std::string(8, '\xff'), "is cut off"},
     {"NameWithoutEnd", "c" + std::string(300, 'x'), "a name of more than 256"},
