@@ -29,12 +29,12 @@ class StreamTarget::Stream final
   }
 
   // False: the stream is over, and `done` will not be called.
-  bool Send(int64_t index, grpc::ByteBuffer bytes, const Done& done) {
+  bool Send(int64_t index, const grpc::ByteBuffer& bytes, const Done& done) {
     {
       MutexLock lock(&mutex_);
       if (over_) return false;
       unanswered_.emplace(index, done);
-      to_write_.push_back({index, std::move(bytes)});
+      to_write_.push_back({index, bytes});
     }
     WriteNext();
     return true;
