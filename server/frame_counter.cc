@@ -118,6 +118,15 @@ std::optional<Abuse> FrameCounter::BeginFrame() {
   switch (type_) {
     case kData:
       if (payload_left_ == 0 && (flags_ & kEndStream) == 0) break;
+      // More than there can be streams, but for those that the server ended.
+      if (uploads_.size() > 2 * static_cast<size_t>(limits_.max_streams)) {
+        absl::erase_if(uploads_, [](const auto& one) {
+          return one.second.began == kForever;
+        });
+        if (uploads_.size() > static_cast<size_t>(limits_.max_streams)) {
+          return Abuse::kUploads;
+        }
+      }
       BeginData();
       return std::nullopt;
     case kHeaders:
@@ -234,11 +243,6 @@ void FrameCounter::EndFrame() {
 
 void FrameCounter::EndData() {
   if (upload_.prefix_size > 0 && (flags_ & kEndStream) == 0) {
-    if (uploads_.size() > 2 * static_cast<size_t>(limits_.max_streams)) {
-      absl::erase_if(uploads_, [](const auto& one) {
-        return one.second.began == kForever;
-      });
-    }
     uploads_[stream_] = upload_;
     oldest_upload_ = std::min(oldest_upload_, upload_.began);
   } else {

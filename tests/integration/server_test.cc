@@ -1,17 +1,14 @@
 // The server as a client sees it, but for bad input: bad_input_test.cc.
 
 #include <chrono>
-#include <future>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "model/manifest.h"
-#include "tests/integration/server_fixture.h"
+#include "tests/integration/puppet_server_fixture.h"
 #include "tests/testing/metrics_reader.h"
-#include "tests/testing/puppet_engine.h"
-#include "tests/testing/simulated_clock.h"
 #include "tests/testing/test_pictures.h"
 
 namespace groupmamba {
@@ -23,56 +20,7 @@ using ::testing::HasSubstr;
 
 constexpr uint8_t kGray = 9;
 
-// A plain picture of FakeModel's size, which a puppet knows by its colour.
-v1::ClassifyRequest PlainPicture(uint8_t color) {
-  v1::ClassifyRequest request;
-  request.mutable_raw()->set_width(32);
-  request.mutable_raw()->set_height(32);
-  request.mutable_raw()->set_rgb(
-      std::string(3 * 32 * 32, static_cast<char>(color)));
-  return request;
-}
-
-class ServerTest : public ServerFixture {
- protected:
-  // On a puppet's strings: the first request is held inside the model.
-  void StartAndOccupy(const ServerOptions& options,
-                      Clock* clock = RealClock::Get()) {
-    Start(
-        options, [this](const ModelFolder&) { return puppet_.MakeEngine(); },
-        clock);
-    puppet_.Hold();
-    first_ = std::thread([this] {
-      v1::ClassifyResponse response;
-      first_status_ = Classify(PlainPicture(1), &response);
-    });
-    puppet_.AwaitCall();
-  }
-
-  void AwaitFirst(grpc::StatusCode code = grpc::StatusCode::OK) {
-    first_.join();
-    EXPECT_EQ(first_status_.error_code(), code);
-  }
-
-  void TearDown() override {
-    puppet_.ReleaseAll();
-    if (first_.joinable()) AwaitFirst();
-  }
-
-  HealthCheckResponse::ServingStatus Health(const std::string& service) {
-    HealthCheckRequest request;
-    request.set_service(service);
-    HealthCheckResponse response;
-    grpc::ClientContext context;
-    const grpc::Status status = health_->Check(&context, request, &response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response.status();
-  }
-
-  Puppet puppet_{10};
-  std::thread first_;
-  grpc::Status first_status_;
-};
+class ServerTest : public PuppetServerFixture {};
 
 TEST_F(ServerTest, APictureComesBackWithItsLabelsAndItsReceipt) {
   Start();
@@ -277,20 +225,6 @@ TEST_F(ServerTest, HealthKnowsTheServerAndItsModels) {
             grpc::StatusCode::NOT_FOUND);
 }
 
-TEST_F(ServerTest, ALostDeviceEndsTheServing) {
-  std::promise<void> lost;
-  ServerOptions options = Options();
-  options.on_device_lost = [&lost] { lost.set_value(); };
-  Start(options, [this](const ModelFolder&) { return puppet_.MakeEngine(); });
-  puppet_.LoseDevice();
-  v1::ClassifyResponse response;
-  EXPECT_EQ(Classify(PlainPicture(1), &response).error_code(),
-            grpc::StatusCode::INTERNAL);
-  lost.get_future().wait();
-  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
-  EXPECT_EQ(Health("fake"), HealthCheckResponse::NOT_SERVING);
-}
-
 TEST_F(ServerTest, AWatchSeesEveryChangeOfHealth) {
   Start(Options(), nullptr);
   grpc::ClientContext context;
@@ -323,108 +257,6 @@ TEST_F(ServerTest, AWatchOfAnUnknownServiceSaysSoAndCanBeCancelled) {
   context.TryCancel();
   EXPECT_FALSE(watch->Read(&response));
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
-}
-
-TEST_F(ServerTest, DrainingAnswersWhatIsInsideAndRefusesWhatIsNew) {
-  StartAndOccupy(Options());
-  grpc::ClientContext context;
-  const auto watch = health_->Watch(&context, HealthCheckRequest());
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
-  std::thread drain([&] { EXPECT_TRUE(server_->Drain({})); });
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  // Health comes first; until the gate is closed an empty file is still looked
-  // at.
-  v1::ClassifyResponse reply;
-  grpc::Status status = ClassifyFile("", &reply);
-  while (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
-    status = ClassifyFile("", &reply);
-  }
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
-  EXPECT_THAT(status.error_message(), ::testing::StartsWith("draining: "));
-  puppet_.ReleaseAll();
-  drain.join();
-  AwaitFirst();
-}
-
-TEST_F(ServerTest, WhileItLingersItServesOnAsNotServing) {
-  SimulatedClock clock;
-  Start(
-      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
-      &clock);
-  const TimePoint start = clock.Now();
-  std::thread drain([&] {
-    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
-  });
-  clock.AwaitWaiter(start + std::chrono::seconds(5));
-  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
-  v1::ClassifyResponse response;
-  EXPECT_TRUE(Classify(PlainPicture(1), &response).ok());
-  clock.Advance(std::chrono::seconds(5));
-  drain.join();
-  EXPECT_EQ(Classify(PlainPicture(1), &response).error_code(),
-            grpc::StatusCode::UNAVAILABLE);
-  server_.reset();  // before the clock goes
-}
-
-TEST_F(ServerTest, HasteEndsTheLinger) {
-  SimulatedClock clock;
-  Start(
-      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
-      &clock);
-  const TimePoint start = clock.Now();
-  std::thread drain([&] {
-    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
-  });
-  clock.AwaitWaiter(start + std::chrono::seconds(5));
-  server_->HastenDrain();
-  drain.join();
-  EXPECT_EQ(clock.Now(), start);
-  server_.reset();
-}
-
-TEST_F(ServerTest, WhoIsInAModelThatHangsGetsUnavailableWithinTheGrace) {
-  SimulatedClock clock;
-  StartAndOccupy(Options(), &clock);
-  const TimePoint start = clock.Now();
-  bool drained = true;
-  std::thread drain(
-      [&] { drained = server_->Drain({.grace = std::chrono::seconds(8)}); });
-  // 0.5 s of the grace are for connections, 2 s for the batch that runs.
-  clock.AwaitWaiter(start + std::chrono::milliseconds(5500));
-  clock.Advance(std::chrono::milliseconds(5500));
-  clock.AwaitWaiter(start + std::chrono::milliseconds(7500));
-  clock.Advance(std::chrono::seconds(2));
-  drain.join();
-  EXPECT_FALSE(drained);
-  AwaitFirst(grpc::StatusCode::UNAVAILABLE);
-  EXPECT_THAT(first_status_.error_message(),
-              ::testing::StartsWith("draining: "));
-  // Before the clock goes.
-  puppet_.ReleaseAll();
-  server_.reset();
-}
-
-TEST_F(ServerTest, AModelThatHangsEndsTheServing) {
-  SimulatedClock clock;
-  std::promise<void> lost;
-  ServerOptions options = Options();
-  options.hang_after = std::chrono::seconds(3);
-  options.pipeline.default_deadline = std::chrono::seconds(2);
-  options.on_device_lost = [&lost] { lost.set_value(); };
-  StartAndOccupy(options, &clock);
-  const TimePoint start = clock.Now();
-  clock.AwaitWaiter(start + std::chrono::seconds(2));
-  clock.Advance(std::chrono::seconds(2));
-  // The server's own deadline holds in the model, too.
-  AwaitFirst(grpc::StatusCode::DEADLINE_EXCEEDED);
-  clock.AwaitWaiter(start + std::chrono::seconds(3));
-  clock.Advance(std::chrono::seconds(1));
-  lost.get_future().wait();
-  EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
-  puppet_.ReleaseAll();
-  server_.reset();
 }
 
 TEST_F(ServerTest, ASecondServerOnTheSamePortIsAnError) {

@@ -253,6 +253,19 @@ TEST_F(FrameCounterTest, AMessageOverTheCapIsNotKeptAndSoDoesNotCount) {
   }
 }
 
+TEST_F(FrameCounterTest, MoreUnfinishedMessagesThanStreamsAreAbuse) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  std::optional<Abuse> abuse;
+  uint32_t stream = 1;
+  for (; !abuse.has_value() && stream < 1000; stream += 2) {
+    abuse = Read(Frame(kHeaders, kEndHeaders, stream, "h") +
+                 Frame(kData, 0, stream, MessagePrefix(100) + "x"));
+  }
+  EXPECT_EQ(abuse, Abuse::kUploads);
+  EXPECT_GT(stream, 2 * 10u) << "as many as the limit are none";
+}
+
 TEST_F(FrameCounterTest, AFrameThatDoesNotComeHasBegun) {
   Begin();
   ASSERT_EQ(Read(std::string("\0", 1)), std::nullopt);
