@@ -238,6 +238,13 @@ class PolicyTest(unittest.TestCase):
                 with self.subTest(name, selector=selector):
                     self.assertEqual(sum(selector.items() <= pod.items() for pod in pods), 1)
 
+    def test_the_autoscaler_asks_for_what_the_adapter_makes(self):
+        data = next(o["data"] for o in of_kind(support.monitoring(), "ConfigMap")
+                    if "config.yaml" in o["data"])
+        made = [rule["name"]["as"] for rule in yaml.safe_load(data["config.yaml"])["rules"]]
+        scaler = of_kind(render(DEPLOY + "/overlays/cpu"), "HorizontalPodAutoscaler")[0]
+        self.assertEqual([m["pods"]["metric"]["name"] for m in scaler["spec"]["metrics"]], made)
+
     def test_with_tls_services_no_longer_promise_plain_http2(self):
         for service in of_kind(compose("tls"), "Service"):
             for port in service["spec"]["ports"]:

@@ -46,9 +46,14 @@ def panel_queries():
                 yield panel["title"], expression
 
 
-def recording_rules():
+def rules(kind):
+    """Name to expression, of the rules of a kind: record or alert."""
     spec = support.of_kind(support.monitoring(), "PrometheusRule")[0]["spec"]
-    return {r["record"]: r["expr"] for g in spec["groups"] for r in g["rules"] if "record" in r}
+    return {r[kind]: r["expr"] for g in spec["groups"] for r in g["rules"] if kind in r}
+
+
+def recording_rules():
+    return rules("record")
 
 
 def autoscaler_queries():
@@ -86,14 +91,14 @@ def certificate(folder):
 
 class Prometheus:
     def __init__(self, folder, servers):
-        rules = support.of_kind(support.monitoring(), "PrometheusRule")[0]["spec"]
+        spec = support.of_kind(support.monitoring(), "PrometheusRule")[0]["spec"]
         config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
                   "rule_files": ["rules.yaml"],
                   "scrape_configs": [{"job_name": "groupmamba", "static_configs": [
                       {"targets": [server.metrics],
                        "labels": {"namespace": "test", "pod": str(i)}}
                       for i, server in enumerate(servers)]}]}
-        for name, content in (("rules.yaml", rules), ("prometheus.yaml", config)):
+        for name, content in (("rules.yaml", spec), ("prometheus.yaml", config)):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 yaml.safe_dump(content, file)
         self.process = subprocess.Popen(
@@ -170,7 +175,8 @@ class PrometheusTest(unittest.TestCase):
 
     def test_every_query_asks_for_what_the_server_exports(self):
         exported = set(re.findall(r"(?m)^(\w+)", self.pages[0])) | set(recording_rules())
-        for expression in [e for _, e in panel_queries()] + list(recording_rules().values()):
+        for expression in [*(e for _, e in panel_queries()), *recording_rules().values(),
+                           *rules("alert").values()]:
             with self.subTest(expression):
                 self.assertEqual(names_in(expression) - exported, set())
 
