@@ -59,7 +59,8 @@ TEST_F(HostileDecoderTest, ACrashIsInternalAndCounted) {
     EXPECT_THAT(status.error_message(), StartsWith("decoder_crash: "));
     EXPECT_TRUE(Send("work").ok());
   }
-  EXPECT_EQ(Restarts(), "groupmamba_decoder_restarts_total 3");
+  // Of two decoders, the one that lives is taken before the other is restarted.
+  EXPECT_EQ(Restarts(), "groupmamba_decoder_restarts_total 2");
 }
 
 TEST_F(HostileDecoderTest, OneThatHangsHoldsUpNobodyElse) {
@@ -143,6 +144,7 @@ TEST_P(QueryOfDeathTest, TheSameProcessAnswersAGoodCallAsBefore) {
     grpc::ClientContext context;
     const grpc::Status status = stub->Classify(&context, request, &response);
     response.clear_timing();
+    response.clear_request_id();
     if (answer != nullptr) *answer = response.SerializeAsString();
     return status;
   };
