@@ -36,7 +36,6 @@ class ServerProcess {
   int port() const { return port_; }
   int metrics_port() const { return metrics_port_; }
   int admin_port() const { return admin_port_; }  // 0: none
-  pid_t pid() const { return pid_; }
 
   void Signal(int number) const;
 
