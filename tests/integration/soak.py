@@ -7,8 +7,9 @@ Usage: soak.py BIN_DIR PICTURES MINUTES SERVER_OPTION...
 The traffic: pictures over our API and over the V2 protocol, in Poisson arrivals;
 beside them files that are no pictures, and calls whose deadline is too short. A line
 a minute; the last line is "N passed, N failed". The slope of the memory is judged
-after a warm-up of a sixth of the time, and only in runs of 30 minutes and more: in a
-short one the allocator's steps are all there is.
+after a warm-up of a third of the time (slots and threads come with the first bursts, and
+stay), and only in runs of 30 minutes and more: in a short one the allocator's steps are
+all there is.
 """
 
 import json
@@ -143,7 +144,7 @@ def judge(process, samples, good, bad):
     expect(f"{name}: {run['planned']} calls, codes {run['codes']}",
            run["planned"] > 0 and "INTERNAL" not in run["codes"]
            and "UNAVAILABLE" not in run["codes"])
-  settled = [s for s in samples if s.at >= samples[-1].at / 6]
+  settled = [s for s in samples if s.at >= samples[-1].at / 3]
   slope = slope_per_hour(settled)
   judged = MINUTES >= 30
   expect(f"memory {settled[0].rss_mb:.1f} to {settled[-1].rss_mb:.1f} MB, slope "
