@@ -30,8 +30,9 @@ def in_image(*command, **options):
     is read-only, with /proc as any container has it."""
     environment = dict(line.split("=", 1) for line in config()["Env"])
     user = config()["User"]
-    program = (f'mount --bind "{IMAGE}" "{IMAGE}" && mkdir -p /run/empty && '
-               f'mount -o remount,bind,ro "{IMAGE}" && exec setpriv --no-new-privs '
+    program = (f'mount --bind "{IMAGE}" "{IMAGE}" && mkdir -p "{IMAGE}/proc" && '
+               f'mount -o remount,bind,ro "{IMAGE}" && mount -t proc proc "{IMAGE}/proc" && '
+               f'exec setpriv --no-new-privs '
                f'chroot --userspec={user} --groups= "{IMAGE}" "$@"')
     return subprocess.Popen(["unshare", "--mount", "sh", "-c", program, "sh", *command],
                             env=environment | {"PATH": environment["PATH"] + ":/usr/sbin:/usr/bin:"
