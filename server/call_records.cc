@@ -135,8 +135,7 @@ std::shared_ptr<prometheus::Collectable> CallRecords::DropMetrics() const {
       std::vector<Gauges::Labelled>{
           {"groupmamba_lines_dropped_total",
            "Lines of the log, the journal and the spans' file that could not "
-           "be "
-           "written, or not in time.",
+           "be written, or not in time.",
            [this, sample, dropped] {
              return std::vector<prometheus::ClientMetric>{
                  sample("log", LogLinesLost()),

@@ -11,6 +11,9 @@
 
 namespace groupmamba {
 
+// Bytes of what the flags in MB call one.
+inline constexpr double kMebi = 1 << 20;
+
 // `*value` holds the default.
 template <typename T>
 CLI::Option* AddFlag(CLI::App* app, const std::string& group,

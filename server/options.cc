@@ -17,8 +17,6 @@
 namespace groupmamba {
 namespace {
 
-constexpr double kMebi = 1 << 20;
-
 constexpr char kPrefix[] = "GROUPMAMBA_";
 
 std::string CheckDevice(const std::string& text) {

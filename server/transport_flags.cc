@@ -10,8 +10,6 @@
 namespace groupmamba {
 namespace {
 
-constexpr double kMebi = 1 << 20;
-
 // An address, or nothing for "nowhere".
 std::string CheckAddressOrNone(const std::string& text) {
   return text.empty() ? "" : CheckAddress(text);

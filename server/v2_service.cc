@@ -214,8 +214,9 @@ grpc::ServerUnaryReactor* V2Service::RepositoryModelLoad(
     grpc::CallbackServerContext* context,
     const inference::RepositoryModelLoadRequest* request,
     inference::RepositoryModelLoadResponse*) {
-  if (control_ == nullptr)
+  if (control_ == nullptr) {
     return Reply(context, Error(Reason::kNoModelControl));
+  }
   // A configuration or files that the client sends: models come from disk.
   if (!request->parameters().empty()) {
     return Reply(context, Error(Reason::kBadParameter));
@@ -229,8 +230,9 @@ grpc::ServerUnaryReactor* V2Service::RepositoryModelUnload(
     grpc::CallbackServerContext* context,
     const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse*) {
-  if (control_ == nullptr)
+  if (control_ == nullptr) {
     return Reply(context, Error(Reason::kNoModelControl));
+  }
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   control_->Unload(request->model_name(), FinishWith(reactor, context));
   return reactor;

@@ -7,7 +7,6 @@ says so and is skipped.
 
 import functools
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ DEPLOY = os.path.join(ROOT, "deploy")
 SITE = os.path.join(BIN, "../deploy_tools")
 
 sys.path.insert(0, os.path.join(ROOT, "tests/testing"))
+import programs  # pylint: disable=wrong-import-position
 import wheels  # pylint: disable=wrong-import-position
 
 missing = wheels.install(os.path.join(ROOT, "tests/deploy/deploy.lock"), SITE)
@@ -52,33 +52,7 @@ def drain_in_background(stream):
     threading.Thread(target=stream.read, daemon=True).start()
 
 
-class Server:
-    """groupmamba-server, on ports of its own unless `arguments` say otherwise."""
-
-    def __init__(self, *arguments, listen="127.0.0.1:0", environment=None):
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "groupmamba-server"), "--listen", listen,
-             "--metrics", "127.0.0.1:0", *arguments],
-            stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
-        self.log = ""
-        for line in self.process.stderr:
-            self.log += line
-            if '"event":"serving"' in line or " serving " in line:
-                self.address, self.metrics = re.search(
-                    r'address"?[=:]"?([^\s",]+).*metrics"?[=:]"?([^\s",]+)', line).groups()
-                break
-        else:
-            raise AssertionError(self.log)
-        drain_in_background(self.process.stderr)
-
-    def stop(self):
-        """Its exit code after SIGTERM."""
-        self.process.terminate()
-        return self.process.wait(60)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+Server = functools.partial(programs.Server, BIN)
 
 
 def client(*arguments, **options):

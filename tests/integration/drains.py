@@ -18,11 +18,12 @@ import collections
 import csv
 import pathlib
 import random
-import re
-import signal
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "testing"))
+import programs  # pylint: disable=wrong-import-position
 
 BATCH_MS, MAX_BATCH = 10, 4
 CAPACITY = MAX_BATCH * 1000 / BATCH_MS
@@ -31,17 +32,9 @@ AT_ONCE_S = 0.25  # by the server's clock, on a machine that does other things, 
 
 
 def start_server(binaries, folder):
-    """Returns the process, its log's lines, and its address."""
-    server = subprocess.Popen(
-        [binaries / "groupmamba-server", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0",
-         "--engine", f"fake:{BATCH_MS}", "--max-batch", str(MAX_BATCH),
-         "--journal", folder / "server.csv", "--drain-grace-s", str(GRACE_S)],
-        stderr=subprocess.PIPE, text=True)
-    for line in server.stderr:
-        found = re.search(r" serving .*address=(\S+)", line)
-        if found:
-            return server, found.group(1)
-    raise SystemExit("the server did not start")
+    return programs.Server(
+        binaries, "--engine", f"fake:{BATCH_MS}", "--max-batch", str(MAX_BATCH),
+        "--journal", folder / "server.csv", "--drain-grace-s", str(GRACE_S))
 
 
 def start_load(binaries, target, folder, name, seed, *options):
@@ -82,22 +75,20 @@ def faults(server_code, log, served, called):
 def drain_once(binaries, seed):
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        server, target = start_server(binaries, folder)
-        loads = [start_load(binaries, target, folder, "calls", seed),
-                 start_load(binaries, target, folder, "items", seed, "--stream", "2")]
+        server = start_server(binaries, folder)
+        loads = [start_load(binaries, server.address, folder, "calls", seed),
+                 start_load(binaries, server.address, folder, "items", seed, "--stream", "2")]
         try:
             # In the midst of the load, another moment each time.
             loads[0].wait(timeout=0.7 + random.Random(seed).random() * 0.8)
         except subprocess.TimeoutExpired:
             pass
-        server.send_signal(signal.SIGTERM)
-        log = server.stderr.read().splitlines()
-        code = server.wait()
+        code = server.stop()
         for load in loads:
             load.wait()
         served = journal(folder / "server.csv")
         called = journal(folder / "calls.csv") + journal(folder / "items.csv")
-        return list(faults(code, log, served, called)), collections.Counter(
+        return list(faults(code, server.log.splitlines(), served, called)), collections.Counter(
             line["code"] for line in called)
 
 

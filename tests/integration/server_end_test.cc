@@ -17,7 +17,21 @@ namespace {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-class ServerEndTest : public PuppetServerFixture {};
+constexpr Duration kLinger = std::chrono::seconds(5);
+
+class ServerEndTest : public PuppetServerFixture {
+ protected:
+  // A server that has begun to drain, and lingers. The thread ends with it.
+  std::thread StartAndLinger(SimulatedClock* clock) {
+    Start(
+        Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
+        clock);
+    std::thread drain(
+        [this] { EXPECT_TRUE(server_->Drain({.linger = kLinger})); });
+    clock->AwaitWaiter(clock->Now() + kLinger);
+    return drain;
+  }
+};
 
 TEST_F(ServerEndTest, ALostDeviceEndsTheServing) {
   std::promise<void> lost;
@@ -58,18 +72,11 @@ TEST_F(ServerEndTest, DrainingAnswersWhatIsInsideAndRefusesWhatIsNew) {
 
 TEST_F(ServerEndTest, WhileItLingersItServesOnAsNotServing) {
   SimulatedClock clock;
-  Start(
-      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
-      &clock);
-  const TimePoint start = clock.Now();
-  std::thread drain([&] {
-    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
-  });
-  clock.AwaitWaiter(start + std::chrono::seconds(5));
+  std::thread drain = StartAndLinger(&clock);
   EXPECT_EQ(Health(""), HealthCheckResponse::NOT_SERVING);
   v1::ClassifyResponse response;
   EXPECT_TRUE(Classify(PlainPicture(1), &response).ok());
-  clock.Advance(std::chrono::seconds(5));
+  clock.Advance(kLinger);
   drain.join();
   EXPECT_EQ(Classify(PlainPicture(1), &response).error_code(),
             grpc::StatusCode::UNAVAILABLE);
@@ -78,14 +85,8 @@ TEST_F(ServerEndTest, WhileItLingersItServesOnAsNotServing) {
 
 TEST_F(ServerEndTest, HasteEndsTheLinger) {
   SimulatedClock clock;
-  Start(
-      Options(), [this](const ModelFolder&) { return puppet_.MakeEngine(); },
-      &clock);
   const TimePoint start = clock.Now();
-  std::thread drain([&] {
-    EXPECT_TRUE(server_->Drain({.linger = std::chrono::seconds(5)}));
-  });
-  clock.AwaitWaiter(start + std::chrono::seconds(5));
+  std::thread drain = StartAndLinger(&clock);
   server_->HastenDrain();
   drain.join();
   EXPECT_EQ(clock.Now(), start);

@@ -20,6 +20,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "testing"))
+import programs  # pylint: disable=wrong-import-position
+
 BIN = pathlib.Path(sys.argv[1])
 PICTURES = sys.argv[2]
 MINUTES = float(sys.argv[3])
@@ -30,25 +33,8 @@ MAX_SLOPE_MB_PER_H = 1.0
 MAX_EXTRA_DESCRIPTORS = 8  # connections that a scrape or a reconnect has open
 
 
-def start_server():
-  process = subprocess.Popen(
-      [BIN / "groupmamba-server", "--listen", "127.0.0.1:0", "--metrics",
-       "127.0.0.1:0", *SERVER_OPTIONS], stderr=subprocess.PIPE, text=True)
-  line = next(l for l in process.stderr if " serving " in l)
-  # The log goes on: somebody must read it, or the pipe fills.
-  subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
-  return process, re.search(r"address=(\S+)", line)[1]
-
-
 def start_load(target, *options):
-  return subprocess.Popen(
-      [BIN / "groupmamba-client", "load", "--target", target, "--metrics", "none",
-       "--json", "-", *options],
-      stdout=subprocess.PIPE, text=True)
-
-
-def report(client):
-  return json.loads(client.communicate()[0])
+  return programs.start_load(BIN, target, "--metrics", "none", *options)
 
 
 def first_model(target):
@@ -95,12 +81,12 @@ def watch(pid, loads):
 
 
 def main():
-  process, address = start_server()
-  try:
+  with programs.Server(BIN, *SERVER_OPTIONS) as server:
+    address = server.address
     with tempfile.TemporaryDirectory() as folder:
       no_picture = pathlib.Path(folder) / "no-picture.jpg"
       no_picture.write_bytes(b"\xff\xd8\xff" + b"not a picture" * 100)
-      capacity = report(start_load(
+      capacity = programs.load_report(start_load(
           address, "--concurrency", "16", "--duration", str(min(10, 10 * MINUTES)),
           "--deadline-ms", "60000", PICTURES))["achieved_per_s"]
       rate = LOAD * capacity
@@ -120,16 +106,13 @@ def main():
           "too late": start_load(address, "--rate", str(max(1, 0.05 * rate)),
                                  "--duration", seconds, "--deadline-ms", "1", PICTURES),
       }
-      samples = watch(process.pid, [*good.values(), *bad.values()])
-      good = {name: report(load) for name, load in good.items()}
-      bad = {name: report(load) for name, load in bad.items()}
-    return judge(process, samples, good, bad)
-  finally:
-    process.kill()
-    process.wait()
+      samples = watch(server.process.pid, [*good.values(), *bad.values()])
+      good = {name: programs.load_report(load) for name, load in good.items()}
+      bad = {name: programs.load_report(load) for name, load in bad.items()}
+    return judge(server, samples, good, bad)
 
 
-def judge(process, samples, good, bad):
+def judge(server, samples, good, bad):
   results = []
 
   def expect(rule, holds):
@@ -156,7 +139,7 @@ def judge(process, samples, good, bad):
   threads = [s.threads for s in settled]
   expect(f"threads {min(threads)} to {max(threads)}",
          max(threads) - min(threads) <= MAX_EXTRA_DESCRIPTORS)
-  expect("the server still runs", process.poll() is None)
+  expect("the server still runs", server.process.poll() is None)
   print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
   return 0 if all(results) else 1
 

@@ -30,6 +30,7 @@ WINDOW_MS = os.environ.get("GROUPMAMBA_PERF_WINDOW_MS", "500")
 
 
 sys.path.insert(0, os.path.join(ROOT, "tests/testing"))
+import programs  # pylint: disable=wrong-import-position
 import wheels  # pylint: disable=wrong-import-position
 
 missing = wheels.install(LOCK, SITE)
@@ -45,31 +46,6 @@ import tritonclient.grpc as triton
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import Image
 from tritonclient.utils import InferenceServerException
-
-
-class Server:
-    """groupmamba-server on the bundled model, on ports of its own."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "groupmamba-server"), "--models", os.path.join(ROOT, "models"),
-             "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
-            stderr=subprocess.PIPE, text=True)
-        log = ""
-        for line in self.process.stderr:
-            log += line
-            serving = re.search(r" serving address=(\S+) metrics=(\S+)", line)
-            if serving:
-                self.address = serving.group(1)
-                break
-        else:
-            sys.exit(log + "0 passed, 1 failed")
-        # Or the server would wait for a reader of its log.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def stop(self):
-        self.process.terminate()
-        return self.process.wait(60)
 
 
 def read(path):
@@ -351,11 +327,14 @@ class EndTest(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
 
 
-server = Server()
+try:
+    server = programs.Server(BIN, "--models", os.path.join(ROOT, "models"))
+except AssertionError as log:
+    sys.exit(f"{log}0 passed, 1 failed")
 load = unittest.defaultTestLoader.loadTestsFromTestCase
 suite = unittest.TestSuite(map(load, (TritonClientTest, PerfAnalyzerTest, LoadTest, EndTest)))
 result_of_all = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-server.process.kill()
+server.kill()
 failed = len(result_of_all.failures) + len(result_of_all.errors)
 print(f"{result_of_all.testsRun - failed} passed, {failed} failed")
 sys.exit(failed > 0)

@@ -8,55 +8,38 @@ the name of a function below; all of them by default. The last line is "N passed
 N failed".
 """
 
-import json
 import pathlib
-import re
 import signal
-import subprocess
 import sys
 import time
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "testing"))
+import programs  # pylint: disable=wrong-import-position
 
 BIN = pathlib.Path(sys.argv[1])
 SHORT = "--short" in sys.argv[2:]
 NAMES = [name for name in sys.argv[2:] if name != "--short"]
 
 
-class Server:
-  """A groupmamba-server with a fake engine of `ms` a batch."""
+class Server(programs.Server):
+  """One with a fake engine of `ms` a batch."""
 
   def __init__(self, ms, *options):
-    self.process = subprocess.Popen(
-        [BIN / "groupmamba-server", "--engine", f"fake:{ms}", "--listen",
-         "127.0.0.1:0", "--metrics", "127.0.0.1:0", *options],
-        stderr=subprocess.PIPE, text=True)
-    line = next(l for l in self.process.stderr if " serving " in l)
-    self.address = re.search(r"address=(\S+)", line)[1]
-    self.metrics = re.search(r"metrics=(\S+)", line)[1]
+    super().__init__(BIN, "--engine", f"fake:{ms}", *options)
 
   def answered(self):
     page = urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=5)
     return sum(float(line.split()[-1]) for line in page.read().decode().splitlines()
                if line.startswith("groupmamba_requests_total") and 'code="OK"' in line)
 
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *_):
-    self.process.send_signal(signal.SIGCONT)
-    self.process.kill()
-    self.process.wait()
-
 
 def start_load(target, *options):
-  return subprocess.Popen(
-      [BIN / "groupmamba-client", "load", "--target", target, "--synthetic",
-       "64x64", "--json", "-", *options],
-      stdout=subprocess.PIPE, text=True)
+  return programs.start_load(BIN, target, "--synthetic", "64x64", *options)
 
 
 def finish(client):
-  return json.loads(client.communicate(timeout=900)[0])
+  return programs.load_report(client, timeout=900)
 
 
 def load(target, *options):

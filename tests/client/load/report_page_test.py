@@ -16,6 +16,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "testing"))
+import programs  # pylint: disable=wrong-import-position
+
 WIDTHS = {"desktop": 1200, "phone": 390}
 
 # Tells the frame around the page how wide it is and how wide it wants to be.
@@ -128,18 +131,13 @@ def main():
   failed = 0
   with tempfile.TemporaryDirectory() as temporary:
     folder = pathlib.Path(temporary)
-    server = subprocess.Popen(
-        [bin_dir / "groupmamba-server", "--engine", "fake:4", "--listen",
-         "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
-        stderr=subprocess.PIPE, text=True)
+    server = programs.Server(bin_dir, "--engine", "fake:4")
     try:
-      line = next(l for l in server.stderr if " serving " in l)
-      target = re.search(r"address=(\S+)", line)[1]
-      metrics = re.search(r"metrics=(\S+)", line)[1]
       for name, load in runs.items():
         done = subprocess.run(
-            [bin_dir / "groupmamba-client", "load", "--target", target,
-             "--metrics", metrics, "--warmup", "0.2", "--synthetic", "64x64",
+            [bin_dir / "groupmamba-client", "load", "--target",
+             server.address, "--metrics", server.metrics, "--warmup", "0.2",
+             "--synthetic", "64x64",
              "--json", folder / f"{name}.json", "--html",
              folder / f"{name}.html", *load],
             stdout=subprocess.DEVNULL, check=False)
@@ -150,8 +148,7 @@ def main():
         for what in wrong:
           print(f"report_page_test.py: {name}: Failure\n  {what}")
     finally:
-      server.terminate()
-      server.wait()
+      server.stop()
   print(f"{len(runs) - failed} passed, {failed} failed")
   return failed > 0
 
