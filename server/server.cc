@@ -11,11 +11,8 @@
 namespace groupmamba {
 namespace {
 
-// For connections' last words, once every call of ours is finished.
-constexpr Duration kTransportGrace = std::chrono::milliseconds(500);
-
-// For a client to take its stream's last answers, which it may not be reading.
-constexpr Duration kLastAnswersGrace = std::chrono::seconds(2);
+// For clients to read what is on its way, once every call of ours is finished.
+constexpr Duration kTransportGrace = std::chrono::seconds(2);
 
 // At a drain's end, for batches that run when the others are sent away.
 constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
@@ -190,7 +187,7 @@ bool Server::Drain(const DrainTimes& times) {
     idle = pipeline_.AwaitIdle(give_up);
   }
   if (idle) {
-    streams_.AwaitNone(std::min(give_up, clock_->Now() + kLastAnswersGrace));
+    streams_.AwaitNone(std::min(give_up, clock_->Now() + kTransportGrace));
     return true;
   }
   pipeline_.GiveUp();
