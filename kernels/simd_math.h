@@ -72,6 +72,17 @@ struct SimdMath {
     return x * SigmoidGivenExp(x, ExpOfNegative(Simd::NegativeAbs(x)));
   }
 
+  // silu(x) and its derivative, sigmoid(x) (1 + x (1 - sigmoid(x))).
+  struct ValueAndSlope {
+    Vec value;
+    Vec slope;
+  };
+  static ValueAndSlope SiluAndSlope(Vec x) {
+    const Vec sigmoid = SigmoidGivenExp(x, ExpOfNegative(Simd::NegativeAbs(x)));
+    const Vec value = x * sigmoid;
+    return {value, Simd::MulAdd(value, Simd::Set(1.0f) - sigmoid, sigmoid)};
+  }
+
   // x Phi(x) = x (1 + erf(x / sqrt 2)) / 2, as max(x, 0) - |x| Phi(-|x|): what
   // is small is computed as such and does not cancel. The eighth root of
   // Phi(-|x|) is close to a short polynomial; three squarings undo it. From

@@ -15,6 +15,7 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/strings/string_view.h"
+#include "model/grid.h"
 #include "model/network.h"
 
 namespace groupmamba {
@@ -37,12 +38,6 @@ class ParameterScope {
  private:
   const TensorMap& tensors_;
   std::string prefix_;
-};
-
-// Height and width of a token tensor's grid; height * width = tokens.
-struct Grid {
-  int64_t height = 0;
-  int64_t width = 0;
 };
 
 struct Tokens {
