@@ -234,7 +234,7 @@ TEST(Ss2dCoreInDouble, GradientsAreThoseOfFiniteDifferences) {
           // Of fourth order.
           want.push_back((4 * difference(kStep) - difference(2 * kStep)) / 3);
         }
-        EXPECT_LE(RelativeError(got[i], want), 1e-8)
+        EXPECT_LE(RelativeError(got[i], want), 1e-7)
             << kNames[i] << ", " << Describe(shape);
       }
     }

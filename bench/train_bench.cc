@@ -1,0 +1,290 @@
+// What do our kernels bring to training on the processor? Against the SS2D core
+// as a composition of LibTorch's operators, with a scan in two levels and its
+// gradient by autograd:
+//
+// - forward and backward of the core, at the tiny model's four stages, the four
+//   directions together;
+// - a whole training step of the tiny model as the trainer does it (forward,
+//   distilled loss, backward, clipping, AdamW, average), the same network in
+//   both cases, apart from the core;
+// - the peak memory of such a step, each in a process of its own.
+//
+// Both take turns, round by round, with as many threads; a figure is the median
+// of the rounds. The aims: 5 times, 1.4 times the images a second, 0.7 of the
+// memory.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/Parallel.h"
+#include "ATen/TensorOperators.h"
+#include "ATen/ops/arange.h"
+#include "ATen/ops/rand.h"
+#include "ATen/ops/randn.h"
+#include "CLI/CLI.hpp"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "bench/composed_ss2d.h"
+#include "bench/provenance.h"
+#include "model/config.h"
+#include "model/ss2d_op.h"
+#include "model/training/learner.h"
+
+namespace groupmamba::bench {
+namespace {
+
+struct Options {
+  int threads = 2;
+  int rounds = 7;
+  int batch = 8;
+  int side = 224;
+  std::string only = "all";
+  std::string memory_of;
+};
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// Seconds of ours and of the composition's, in turns; round -1 warms up.
+std::pair<double, double> InTurns(int rounds,
+                                  const std::function<void()>& run) {
+  std::array<std::vector<double>, 2> seconds;
+  for (int round = -1; round < rounds; ++round) {
+    for (const bool composed : {false, true}) {
+      std::optional<ComposedSs2d> instead;
+      if (composed) instead.emplace();
+      const absl::Time start = absl::Now();
+      run();
+      if (round >= 0) {
+        seconds[composed].push_back(absl::ToDoubleSeconds(absl::Now() - start));
+      }
+    }
+  }
+  return {Median(seconds[0]), Median(seconds[1])};
+}
+
+struct Stage {
+  int64_t channels;
+  int64_t cells;  // of the picture's side
+};
+constexpr Stage kCoreStages[] = {{16, 4}, {32, 8}, {87, 16}, {112, 32}};
+
+// xz and the parameters of one group.
+struct Group {
+  Group(int64_t batch, int64_t tokens, int64_t d)
+      : xz(at::randn({batch, tokens, 2 * d})),
+        parameters{at::randn({d, 1, 3, 3}) / 3,
+                   at::randn({d}) / 3,
+                   at::randn({1, Rank(d) + 2, d}) / std::sqrt(d),
+                   at::randn({1, d, Rank(d)}),
+                   at::rand({1, d}) * 4 - 6,
+                   at::randn({d, 1}) / 2,
+                   at::randn({d}),
+                   at::rand({d}) + 0.5,
+                   at::randn({d})} {
+    for (at::Tensor* leaf : Leaves()) leaf->set_requires_grad(true);
+  }
+
+  static int64_t Rank(int64_t d) { return (d + 15) / 16; }
+
+  std::vector<at::Tensor*> Leaves() {
+    Ss2dParameters& p = parameters;
+    return {&xz,
+            &p.convolution_weight,
+            &p.convolution_bias,
+            &p.x_proj_weight,
+            &p.dt_projs_weight,
+            &p.dt_projs_bias,
+            &p.a_logs,
+            &p.ds,
+            &p.out_norm_weight,
+            &p.out_norm_bias};
+  }
+
+  at::Tensor xz;
+  Ss2dParameters parameters;
+};
+
+void MeasureCore(const Options& options) {
+  double product = 1;
+  for (const Stage& stage : kCoreStages) {
+    const int64_t side = (options.side + stage.cells - 1) / stage.cells;
+    const int64_t tokens = side * side;
+    std::vector<Group> groups;
+    for (int g = 0; g < 4; ++g) {
+      groups.emplace_back(options.batch, tokens, stage.channels);
+    }
+    const at::Tensor dout = at::randn({options.batch, tokens, stage.channels});
+    const auto [ours, composed] = InTurns(options.rounds, [&] {
+      for (int g = 0; g < 4; ++g) {
+        Ss2dCore(groups[g].xz, groups[g].parameters, {side, side},
+                 static_cast<kernels::Direction>(g), 1e-5)
+            .backward(dout);
+        for (at::Tensor* leaf : groups[g].Leaves())
+          leaf->mutable_grad().reset();
+      }
+    });
+    const double values =
+        4.0 * static_cast<double>(options.batch * tokens * stage.channels);
+    product *= composed / ours;
+    std::printf(
+        "SS2D core, %3d channels, %2dx%2d: ours %7.2f ms (%5.2f ns a value on "
+        "%d threads), composed %8.2f ms, ratio %.2f\n",
+        static_cast<int>(stage.channels), static_cast<int>(side),
+        static_cast<int>(side), 1e3 * ours, 1e9 * ours / values,
+        options.threads, 1e3 * composed, composed / ours);
+  }
+  std::printf("geometric mean of the ratios %.2f (aim: 5 for each)\n",
+              std::pow(product, 0.25));
+}
+
+// A teacher that costs nothing: its logits are always the same.
+class IdleTeacher final : public Network {
+ public:
+  HeadLogits Forward(const at::Tensor& x,
+                     const ForwardOptions&) const override {
+    return {at::arange(x.size(0) * 1000, at::kFloat).view({-1, 1000}), {}};
+  }
+  void FoldBatchNorms() override {}
+};
+
+class Step {
+ public:
+  explicit Step(const Options& options)
+      : learner_(training::Learner::Create(
+                     PublishedVariant("tiny").value(),
+                     {.loss = {.alpha = 0.5, .label_smoothing = 0.1},
+                      .weight_decay = 0.05,
+                      .clip = 5,
+                      .drop_path = 0.1,
+                      .seed = 1},
+                     &teacher_)
+                     .value()),
+        batch_{at::randn({options.batch, 3, options.side, options.side}),
+               at::arange(options.batch, at::kLong)} {}
+
+  double Run() { return learner_->Step(batch_, step_++, 1e-4, 0.999); }
+
+ private:
+  IdleTeacher teacher_;
+  std::unique_ptr<training::Learner> learner_;
+  training::Batch batch_;
+  int64_t step_ = 0;
+};
+
+void MeasureStep(const Options& options) {
+  Step step(options);
+  const auto [ours, composed] = InTurns(options.rounds, [&] { step.Run(); });
+  std::printf(
+      "training step of tiny, batch %d, %d pixels, fp32, %d threads: ours %.2f "
+      "images/s, composed %.2f images/s, ratio %.2f (aim: 1.4)\n",
+      options.batch, options.side, options.threads, options.batch / ours,
+      options.batch / composed, composed / ours);
+}
+
+// VmHWM, in MiB.
+double PeakMemory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+// In the process of its own: two steps, so that gradients and moments are
+// there.
+void PrintMemory(const Options& options) {
+  std::optional<ComposedSs2d> instead;
+  if (options.memory_of == "composed") instead.emplace();
+  Step step(options);
+  step.Run();
+  step.Run();
+  std::printf("%.0f\n", PeakMemory());
+}
+
+double MemoryOf(const Options& options, const char* which) {
+  const std::string command =
+      "/proc/self/exe --memory-of " + std::string(which) + " --threads " +
+      std::to_string(options.threads) + " --batch " +
+      std::to_string(options.batch) + " --side " + std::to_string(options.side);
+  // The shell's own /proc/self/exe would be the shell.
+  std::array<char, 4096> self{};
+  if (readlink("/proc/self/exe", self.data(), self.size() - 1) < 0) return 0;
+  const std::string run = self.data() + command.substr(command.find(' '));
+  double mebibytes = 0;
+  FILE* pipe = popen(run.c_str(), "r");
+  if (pipe == nullptr || std::fscanf(pipe, "%lf", &mebibytes) != 1) {
+    mebibytes = 0;
+  }
+  if (pipe != nullptr) pclose(pipe);
+  return mebibytes;
+}
+
+void MeasureMemory(const Options& options) {
+  const double ours = MemoryOf(options, "ours");
+  const double composed = MemoryOf(options, "composed");
+  std::printf(
+      "peak memory of two such steps: ours %.0f MiB, composed %.0f MiB, ratio "
+      "%.2f (aim: 0.7)\n",
+      ours, composed, ours / composed);
+}
+
+void Run(const Options& options) {
+  at::set_num_threads(options.threads);
+  at::manual_seed(1);
+  if (!options.memory_of.empty()) return PrintMemory(options);
+  std::fprintf(stderr, "%s\n", Provenance().c_str());
+  const auto wanted = [&](const char* part) {
+    return options.only == "all" || options.only == part;
+  };
+  if (wanted("core")) MeasureCore(options);
+  if (wanted("step")) MeasureStep(options);
+  if (wanted("memory")) MeasureMemory(options);
+}
+
+}  // namespace
+}  // namespace groupmamba::bench
+
+int main(int argc, char** argv) {
+  groupmamba::bench::Options options;
+  CLI::App app(
+      "Training on the processor: our SS2D core against a composition of "
+      "LibTorch's operators.");
+  app.add_option("--threads", options.threads, "LibTorch's threads")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--rounds", options.rounds, "Rounds; the median counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--batch", options.batch, "Pictures a step")
+      ->check(CLI::Range(2, 512))
+      ->capture_default_str();
+  app.add_option("--side", options.side, "Pixels of a picture's side")
+      ->check(CLI::Range(32, 1024))
+      ->capture_default_str();
+  app.add_option("--only", options.only, "all, core, step or memory")
+      ->check(CLI::IsMember({"all", "core", "step", "memory"}))
+      ->capture_default_str();
+  app.add_option("--memory-of", options.memory_of,
+                 "Runs two steps and prints the process's peak memory in MiB: "
+                 "ours or composed")
+      ->check(CLI::IsMember({"ours", "composed"}));
+  CLI11_PARSE(app, argc, argv);
+  groupmamba::bench::Run(options);
+  return 0;
+}
