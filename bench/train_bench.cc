@@ -40,6 +40,7 @@
 #include "bench/composed_ss2d.h"
 #include "bench/provenance.h"
 #include "model/config.h"
+#include "model/freed_memory.h"
 #include "model/ss2d_op.h"
 #include "model/training/learner.h"
 
@@ -285,6 +286,7 @@ int main(int argc, char** argv) {
                  "ours or composed")
       ->check(CLI::IsMember({"ours", "composed"}));
   CLI11_PARSE(app, argc, argv);
+  groupmamba::KeepFreedMemory();  // as the trainer
   groupmamba::bench::Run(options);
   return 0;
 }
