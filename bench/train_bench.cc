@@ -5,15 +5,14 @@
 // - forward and backward of the core, at the tiny model's four stages, the four
 //   directions together;
 // - a whole training step of the tiny model as the trainer does it (forward,
-//   distilled loss, backward, clipping, AdamW, average), the same network in
-//   both cases, apart from the core;
+//   distilled loss, backward, clipping, AdamW, average): our network; the same
+//   network with the composed core; and one of LibTorch's operators only;
 // - the peak memory of such a step, each in a process of its own.
 //
-// Both take turns, round by round, with as many threads; a figure is the median
+// All take turns, round by round, with as many threads; a figure is the median
 // of the rounds. The aims: 5 times, 1.4 times the images a second, 0.7 of the
 // memory.
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,9 +35,10 @@
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "bench/composed_ss2d.h"
+#include "bench/composed_operators.h"
 #include "bench/provenance.h"
 #include "model/config.h"
 #include "model/freed_memory.h"
@@ -61,22 +62,36 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Seconds of ours and of the composition's, in turns; round -1 warms up.
-std::pair<double, double> InTurns(int rounds,
-                                  const std::function<void()>& run) {
-  std::array<std::vector<double>, 2> seconds;
+// Whose operators run.
+constexpr const char* kOurs = "ours";
+constexpr const char* kComposedCore = "composed-core";
+constexpr const char* kLibTorch = "libtorch";
+
+// Runs with these operators while it lives.
+struct With {
+  explicit With(std::string_view whose) {
+    if (whose != kOurs) composed.emplace(/*everything=*/whose == kLibTorch);
+  }
+  std::optional<ComposedOperators> composed;
+};
+
+// Median seconds of each, in turns; round -1 warms up.
+std::vector<double> InTurns(int rounds, const std::vector<const char*>& whose,
+                            const std::function<void()>& run) {
+  std::vector<std::vector<double>> seconds(whose.size());
   for (int round = -1; round < rounds; ++round) {
-    for (const bool composed : {false, true}) {
-      std::optional<ComposedSs2d> instead;
-      if (composed) instead.emplace();
+    for (size_t i = 0; i < whose.size(); ++i) {
+      const With with(whose[i]);
       const absl::Time start = absl::Now();
       run();
       if (round >= 0) {
-        seconds[composed].push_back(absl::ToDoubleSeconds(absl::Now() - start));
+        seconds[i].push_back(absl::ToDoubleSeconds(absl::Now() - start));
       }
     }
   }
-  return {Median(seconds[0]), Median(seconds[1])};
+  std::vector<double> medians;
+  for (const std::vector<double>& its : seconds) medians.push_back(Median(its));
+  return medians;
 }
 
 struct Stage {
@@ -131,17 +146,19 @@ void MeasureCore(const Options& options) {
       groups.emplace_back(options.batch, tokens, stage.channels);
     }
     const at::Tensor dout = at::randn({options.batch, tokens, stage.channels});
-    const auto [ours, composed] = InTurns(options.rounds, [&] {
-      for (int g = 0; g < 4; ++g) {
-        Ss2dCore(groups[g].xz, groups[g].parameters, {side, side},
-                 static_cast<kernels::Direction>(g), 1e-5)
-            .backward(dout);
-        for (at::Tensor* leaf : groups[g].Leaves())
-          leaf->mutable_grad().reset();
-      }
-    });
+    const std::vector<double> seconds =
+        InTurns(options.rounds, {kOurs, kComposedCore}, [&] {
+          for (int g = 0; g < 4; ++g) {
+            Ss2dCore(groups[g].xz, groups[g].parameters, {side, side},
+                     static_cast<kernels::Direction>(g), 1e-5)
+                .backward(dout);
+            for (at::Tensor* leaf : groups[g].Leaves())
+              leaf->mutable_grad().reset();
+          }
+        });
     const double values =
         4.0 * static_cast<double>(options.batch * tokens * stage.channels);
+    const double ours = seconds[0], composed = seconds[1];
     product *= composed / ours;
     std::printf(
         "SS2D core, %3d channels, %2dx%2d: ours %7.2f ms (%5.2f ns a value on "
@@ -190,12 +207,15 @@ class Step {
 
 void MeasureStep(const Options& options) {
   Step step(options);
-  const auto [ours, composed] = InTurns(options.rounds, [&] { step.Run(); });
+  const std::vector<double> seconds = InTurns(
+      options.rounds, {kOurs, kComposedCore, kLibTorch}, [&] { step.Run(); });
   std::printf(
       "training step of tiny, batch %d, %d pixels, fp32, %d threads: ours %.2f "
-      "images/s, composed %.2f images/s, ratio %.2f (aim: 1.4)\n",
-      options.batch, options.side, options.threads, options.batch / ours,
-      options.batch / composed, composed / ours);
+      "images/s; composed core %.2f, ratio %.2f; LibTorch's operators only "
+      "%.2f, ratio %.2f (aim: 1.4)\n",
+      options.batch, options.side, options.threads, options.batch / seconds[0],
+      options.batch / seconds[1], seconds[1] / seconds[0],
+      options.batch / seconds[2], seconds[2] / seconds[0]);
 }
 
 // VmHWM, in MiB.
@@ -210,39 +230,36 @@ double PeakMemory() {
 // In the process of its own: two steps, so that gradients and moments are
 // there.
 void PrintMemory(const Options& options) {
-  std::optional<ComposedSs2d> instead;
-  if (options.memory_of == "composed") instead.emplace();
+  const With with(options.memory_of);
   Step step(options);
   step.Run();
   step.Run();
   std::printf("%.0f\n", PeakMemory());
 }
 
-double MemoryOf(const Options& options, const char* which) {
-  const std::string command =
-      "/proc/self/exe --memory-of " + std::string(which) + " --threads " +
-      std::to_string(options.threads) + " --batch " +
-      std::to_string(options.batch) + " --side " + std::to_string(options.side);
-  // The shell's own /proc/self/exe would be the shell.
+double MemoryOf(const Options& options, const char* whose) {
+  // Read here: to a shell, /proc/self would be itself.
   std::array<char, 4096> self{};
   if (readlink("/proc/self/exe", self.data(), self.size() - 1) < 0) return 0;
-  const std::string run = self.data() + command.substr(command.find(' '));
+  const std::string command = absl::StrCat(
+      self.data(), " --memory-of ", whose, " --threads ", options.threads,
+      " --batch ", options.batch, " --side ", options.side);
+  FILE* const pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return 0;
   double mebibytes = 0;
-  FILE* pipe = popen(run.c_str(), "r");
-  if (pipe == nullptr || std::fscanf(pipe, "%lf", &mebibytes) != 1) {
-    mebibytes = 0;
-  }
-  if (pipe != nullptr) pclose(pipe);
+  if (std::fscanf(pipe, "%lf", &mebibytes) != 1) mebibytes = 0;
+  pclose(pipe);
   return mebibytes;
 }
 
 void MeasureMemory(const Options& options) {
-  const double ours = MemoryOf(options, "ours");
-  const double composed = MemoryOf(options, "composed");
+  const double ours = MemoryOf(options, kOurs);
+  const double composed = MemoryOf(options, kComposedCore);
+  const double libtorch = MemoryOf(options, kLibTorch);
   std::printf(
-      "peak memory of two such steps: ours %.0f MiB, composed %.0f MiB, ratio "
-      "%.2f (aim: 0.7)\n",
-      ours, composed, ours / composed);
+      "peak memory of two such steps: ours %.0f MiB; composed core %.0f MiB, "
+      "ratio %.2f; LibTorch's operators only %.0f MiB, ratio %.2f (aim: 0.7)\n",
+      ours, composed, ours / composed, libtorch, ours / libtorch);
 }
 
 void Run(const Options& options) {
@@ -283,8 +300,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--memory-of", options.memory_of,
                  "Runs two steps and prints the process's peak memory in MiB: "
-                 "ours or composed")
-      ->check(CLI::IsMember({"ours", "composed"}));
+                 "ours, composed-core or libtorch")
+      ->check(CLI::IsMember({"ours", "composed-core", "libtorch"}));
   CLI11_PARSE(app, argc, argv);
   groupmamba::KeepFreedMemory();  // as the trainer
   groupmamba::bench::Run(options);

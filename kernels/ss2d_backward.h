@@ -211,8 +211,8 @@ struct Ss2dBackward {
     Common::Convolve(job, flipped, flipped + 9, by_sums,
                      Common::ByTokens(job, call.dxz.data, call.dxz.stride),
                      StoreSum{});
-    TokenDepthwiseGradient<Simd>::Run(
-        job.height, job.width, job.channels,
+    TokenDepthwiseGradient<Simd>::Add(
+        {0, job.height, job.height, job.width}, job.channels,
         Common::ByTokens(job, call.xz.data, call.xz.stride), by_sums,
         call.Gradient(Ss2dRows::kConvolution), job.padded);
   }

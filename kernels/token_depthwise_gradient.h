@@ -20,37 +20,42 @@ struct TokenDepthwiseGradient {
   using Vec = typename Simd::Vec;
   using Plane = typename TokenDepthwise<Simd>::template Plane<const Scalar>;
 
-  // dw [10][stride]: nine taps and the bias, [channel] each; overwritten.
-  static void Run(int64_t height, int64_t width, int64_t channels,
-                  const Plane& x, const Plane& dy, Scalar* dw, int64_t stride) {
+  // Some rows of a picture of `height`; the sums for them are added to
+  // dw [10][stride]: nine taps and the bias, [channel] each.
+  struct Rows {
+    int64_t begin;
+    int64_t end;
+    int64_t height;
+    int64_t width;
+  };
+  static void Add(const Rows& rows, int64_t channels, const Plane& x,
+                  const Plane& dy, Scalar* dw, int64_t stride) {
     ForEachVector<Simd>(channels, [&](int64_t c, auto lanes) {
-      Sums sums(x);
-      for (int64_t row = 0; row < height; ++row) {
+      Sums sums{x.row_step, x.column_step, {}};
+      for (int64_t row = rows.begin; row < rows.end; ++row) {
         const Scalar* const in = x.data + row * x.row_step + c;
         const Scalar* const by = dy.data + row * dy.row_step + c;
-        if (row == 0 && height == 1) {
-          AddRow<false, false>(lanes, width, in, by, dy.column_step, sums);
-        } else if (row == 0) {
-          AddRow<false, true>(lanes, width, in, by, dy.column_step, sums);
-        } else if (row + 1 == height) {
-          AddRow<true, false>(lanes, width, in, by, dy.column_step, sums);
+        const bool above = row > 0, below = row + 1 < rows.height;
+        if (above && below) {
+          AddRow<true, true>(lanes, rows.width, in, by, dy.column_step, sums);
+        } else if (above) {
+          AddRow<true, false>(lanes, rows.width, in, by, dy.column_step, sums);
+        } else if (below) {
+          AddRow<false, true>(lanes, rows.width, in, by, dy.column_step, sums);
         } else {
-          AddRow<true, true>(lanes, width, in, by, dy.column_step, sums);
+          AddRow<false, false>(lanes, rows.width, in, by, dy.column_step, sums);
         }
       }
       for (int i = 0; i < 10; ++i) {
-        lanes.Store(dw + i * stride + c, sums.sum[i]);
+        Scalar* const at = dw + i * stride + c;
+        lanes.Store(at, lanes.Load(at) + sums.sum[i]);
       }
     });
   }
 
  private:
   struct Sums {
-    explicit Sums(const Plane& x)
-        : row_step(x.row_step), column_step(x.column_step) {
-      for (Vec& s : sum) s = Simd::Set(Scalar{0});
-    }
-    const int64_t row_step;
+    const int64_t row_step;  // of x
     const int64_t column_step;
     Vec sum[10];
   };

@@ -57,6 +57,18 @@ struct DepthwiseShape {
   bool below = false;
 };
 
+// What the gradient of a picture's depthwise convolution is made of, and where
+// it goes: everything is overwritten.
+struct DepthwiseGradients {
+  ConstTokens x;
+  const float* weight = nullptr;  // [9][channel]
+  const float* bias = nullptr;    // [channel]
+  ConstTokens dy;
+  Tokens dx;
+  float* dw = nullptr;       // [10][channel]: by the taps and by the bias
+  float* scratch = nullptr;  // [10 + tokens][channel]
+};
+
 }  // namespace groupmamba::kernels
 
 #endif  // GROUPMAMBA_KERNELS_TOKEN_TYPES_H_

@@ -34,6 +34,7 @@ compile backward tests/kernels/selective_scan_backward_test.cc
 compile ss2d_core_test tests/kernels/cpu_ss2d_core_test.cc
 compile matmul_test tests/kernels/matmul_test.cc
 compile tokens tests/kernels/token_kernels_test.cc
+compile depthwise_backward tests/kernels/token_depthwise_backward_test.cc
 compile depthwise tests/kernels/token_depthwise_test.cc
 read -ra libraries <<<"$(pkg-config --libs absl_strings)"
 g++ "$work"/*.o -o "$work/tests" -lgtest -lgtest_main \
