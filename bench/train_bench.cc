@@ -55,6 +55,7 @@ struct Options {
   int side = 224;
   std::string only = "all";
   std::string memory_of;
+  int steps = 2;  // so that gradients and moments are there
 };
 
 double Median(std::vector<double> values) {
@@ -227,13 +228,11 @@ double PeakMemory() {
   return 0;
 }
 
-// In the process of its own: two steps, so that gradients and moments are
-// there.
+// In the process of its own.
 void PrintMemory(const Options& options) {
   const With with(options.memory_of);
   Step step(options);
-  step.Run();
-  step.Run();
+  for (int i = 0; i < options.steps; ++i) step.Run();
   std::printf("%.0f\n", PeakMemory());
 }
 
@@ -299,9 +298,12 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"all", "core", "step", "memory"}))
       ->capture_default_str();
   app.add_option("--memory-of", options.memory_of,
-                 "Runs two steps and prints the process's peak memory in MiB: "
+                 "Runs --steps and prints the process's peak memory in MiB: "
                  "ours, composed-core or libtorch")
       ->check(CLI::IsMember({"ours", "composed-core", "libtorch"}));
+  app.add_option("--steps", options.steps, "Steps of --memory-of")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   groupmamba::KeepFreedMemory();  // as the trainer
   groupmamba::bench::Run(options);
