@@ -91,6 +91,7 @@ std::vector<double> InTurns(int rounds, const std::vector<const char*>& whose,
     }
   }
   std::vector<double> medians;
+  medians.reserve(seconds.size());
   for (const std::vector<double>& its : seconds) medians.push_back(Median(its));
   return medians;
 }
@@ -143,6 +144,7 @@ void MeasureCore(const Options& options) {
     const int64_t side = (options.side + stage.cells - 1) / stage.cells;
     const int64_t tokens = side * side;
     std::vector<Group> groups;
+    groups.reserve(4);
     for (int g = 0; g < 4; ++g) {
       groups.emplace_back(options.batch, tokens, stage.channels);
     }

@@ -27,7 +27,8 @@ at::Tensor Compose(const at::Tensor& x, const at::Tensor& weight,
   return TokensOf(at::gelu(at::conv2d(PictureOf(x, {height, width}), weight,
                                       bias, /*stride=*/1, /*padding=*/1,
                                       /*dilation=*/1,
-                                      /*groups=*/weight.size(0))));
+                                      /*groups=*/weight.size(0))))
+      .contiguous();
 }
 
 // What an operator was called with, checked, its taps as the kernels take them.
@@ -121,6 +122,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> BackwardCpu(
           sums.select(0, 9).clone()};
 }
 
+at::Tensor ForwardMeta(const at::Tensor& x, const at::Tensor&,
+                       const at::Tensor&, int64_t, int64_t) {
+  return at::empty_symint(x.sym_sizes(), x.options());
+}
+
 std::tuple<at::Tensor, at::Tensor, at::Tensor> BackwardMeta(
     const at::Tensor&, const at::Tensor& x, const at::Tensor& weight,
     const at::Tensor& bias, int64_t, int64_t) {
@@ -193,6 +199,7 @@ TORCH_LIBRARY_IMPL(groupmamba, CPU, library) {
   library.impl("_depthwise_gelu_backward", BackwardCpu);
 }
 TORCH_LIBRARY_IMPL(groupmamba, Meta, library) {
+  library.impl("depthwise_gelu", ForwardMeta);
   library.impl("_depthwise_gelu_backward", BackwardMeta);
 }
 TORCH_LIBRARY_IMPL(groupmamba, Autograd, library) {
