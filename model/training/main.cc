@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/status_macros.h"
+#include "model/freed_memory.h"
 #include "model/training/fashion.h"
 #include "model/training/pictures.h"
 #include "model/training/settings.h"
@@ -46,6 +47,7 @@ void RequestStop(int) { stop_requested = 1; }
 
 absl::Status Train(const TrainSettings& settings) {
   const ModelConfig config = MakeModelConfig(settings);
+  KeepFreedMemory();
   at::set_num_threads(settings.threads);
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Network> teacher,
                       LoadTeacher(settings.teacher, config));
