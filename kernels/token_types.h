@@ -57,6 +57,12 @@ struct DepthwiseShape {
   bool below = false;
 };
 
+// Channels that the gradient of a depthwise convolution works on at once, and
+// the floats from token to token in its scratch: with some between them, those
+// of a neighbourhood do not compete for the same few cache lines.
+inline constexpr int64_t kDepthwiseSlice = 128;
+inline constexpr int64_t kDepthwiseStride = kDepthwiseSlice + 16;
+
 // What the gradient of a picture's depthwise convolution is made of, and where
 // it goes: everything is overwritten.
 struct DepthwiseGradients {
@@ -65,8 +71,9 @@ struct DepthwiseGradients {
   const float* bias = nullptr;    // [channel]
   ConstTokens dy;
   Tokens dx;
-  float* dw = nullptr;       // [10][channel]: by the taps and by the bias
-  float* scratch = nullptr;  // [10 + tokens][channel]
+  float* dw = nullptr;  // [10][channel]: by the taps and by the bias
+  // 10 * kDepthwiseSlice + 2 * tokens * kDepthwiseStride
+  float* scratch = nullptr;
 };
 
 }  // namespace groupmamba::kernels

@@ -103,7 +103,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> BackwardCpu(
   const at::Tensor shares = at::empty({batch, 10, channels}, options);
   at::parallel_for(0, batch, 1, [&](int64_t begin, int64_t end) {
     const at::Tensor scratch =
-        at::empty({10 + height * width, channels}, options);
+        at::empty({10 * kernels::kDepthwiseSlice +
+                   2 * height * width * kernels::kDepthwiseStride},
+                  options);
     for (int64_t n = begin; n < end; ++n) {
       kernels::DepthwiseConvBackward(
           kernels::BestIsa(), call.shape, kernels::Activation::kGelu,

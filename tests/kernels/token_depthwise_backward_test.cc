@@ -69,8 +69,9 @@ Gradients Derive(Isa isa, Activation activation, const Problem& p, int gap) {
   const Tensor weight(p.weight, p.channels), bias(p.bias, p.channels);
   const Tensor dx(NaNs(p.x.size()), p.channels, gap);
   const Tensor dw(NaNs(10 * p.channels), p.channels);
-  const Tensor scratch(NaNs((10 + p.height * p.width) * p.channels),
-                       p.channels);
+  const Tensor scratch(NaNs(10 * kernels::kDepthwiseSlice +
+                            2 * p.height * p.width * kernels::kDepthwiseStride),
+                       1);
   kernels::DepthwiseConvBackward(
       isa, {.rows = p.height, .width = p.width, .channels = p.channels},
       activation,
