@@ -77,7 +77,8 @@ void AddRecipeFlags(CLI::App* app, TrainSettings* s) {
   app->add_option("--epochs", s->epochs, "Passes over the pictures")
       ->capture_default_str()
       ->group(group);
-  app->add_option("--batch", s->batch, "Pictures in a step")
+  app->add_option("--batch", s->batch,
+                  "Pictures in a step, of all processes together")
       ->capture_default_str()
       ->group(group);
   app->add_option("--learning-rate", s->learning_rate,
@@ -128,7 +129,7 @@ void AddPictureFlags(CLI::App* app, TrainSettings* s) {
       ->group(group);
 }
 
-void AddRunFlags(CLI::App* app, TrainSettings* s) {
+void AddFolderFlags(CLI::App* app, TrainSettings* s) {
   const std::string group = "Run";
   app->add_option("--out", s->out,
                   "Model folder to write, such as models/fashion/1: weights, "
@@ -142,13 +143,10 @@ void AddRunFlags(CLI::App* app, TrainSettings* s) {
   app->add_flag("--restart", s->restart,
                 "Begin anew even if the folder holds a checkpoint")
       ->group(group);
-  app->add_option("--threads", s->threads,
-                  "Threads of the arithmetic; results repeat to the bit only "
-                  "with as many")
-      ->capture_default_str()
-      ->group(group);
-  app->add_option("--checkpoint-minutes", s->checkpoint_minutes,
-                  "Between checkpoints within an epoch")
+  app->add_option(
+         "--threads", s->threads,
+         "Threads of the arithmetic in each process; results repeat to "
+         "the bit only with as many")
       ->capture_default_str()
       ->group(group);
   app->add_option("--train-limit", s->train_limit,
@@ -164,7 +162,8 @@ void AddRunFlags(CLI::App* app, TrainSettings* s) {
 }  // namespace
 
 void AddFlags(CLI::App* app, TrainSettings* settings) {
-  AddRunFlags(app, settings);
+  AddFolderFlags(app, settings);
+  AddRunFlags(app, &settings->run);
   AddModelFlags(app, settings);
   AddRecipeFlags(app, settings);
   AddLossFlags(app, settings);
@@ -214,15 +213,13 @@ absl::Status CheckSettings(const TrainSettings& s) {
       {share(s.cutout_probability), "--cutout-probability", "must be 0 to 1"},
       {share(s.cutout_size), "--cutout-size", "must be 0 to 1"},
       {s.threads >= 1 && s.threads <= 1024, "--threads", "must be 1 to 1024"},
-      {s.checkpoint_minutes > 0 && s.checkpoint_minutes <= 1e4,
-       "--checkpoint-minutes", "must be above 0 and at most 10000"},
       {s.train_limit >= 0, "--train-limit", "must be at least 0"},
       {s.test_limit >= 0, "--test-limit", "must be at least 0"},
   };
   for (const auto& rule : rules) {
     GM_RETURN_IF_ERROR(Require(rule.holds, rule.flag, rule.rule));
   }
-  return absl::OkStatus();
+  return CheckRunSettings(s.run, s.batch);
 }
 
 std::string ResultSettingsJson(const TrainSettings& s) {
@@ -249,7 +246,8 @@ std::string ResultSettingsJson(const TrainSettings& s) {
                                 {"cutout_probability", s.cutout_probability},
                                 {"cutout_size", s.cutout_size},
                                 {"seed", s.seed},
-                                {"threads", s.threads}}
+                                {"threads", s.threads},
+                                {"processes", s.run.processes}}
       .dump();
 }
 

@@ -11,6 +11,7 @@
 #include "model/config.h"
 #include "model/training/augment.h"
 #include "model/training/fashion.h"
+#include "model/training/run_settings.h"
 #include "model/training/schedule.h"
 
 namespace CLI {
@@ -25,7 +26,6 @@ struct TrainSettings {
   std::string out;                    // the model folder to write
   std::string teacher;                // a model folder; empty: no teacher
   bool restart = false;               // throw an old checkpoint away
-  double checkpoint_minutes = 3;      // between checkpoints within an epoch
   int64_t train_limit = 0;            // pictures; 0: all
   int64_t test_limit = 0;
 
@@ -53,7 +53,9 @@ struct TrainSettings {
   double cutout_probability = 0.25;
   double cutout_size = 0.3;  // of the picture's side
   uint64_t seed = 1;
-  int threads = 2;
+  int threads = 2;  // of each process
+
+  RunSettings run;
 };
 
 // Adds one flag for each setting, with its meaning, range and default. A

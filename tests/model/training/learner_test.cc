@@ -154,11 +154,11 @@ Batch WholeBatch() {
 TEST(Learner, LearnsAHandfulOfPicturesByHeart) {
   auto learner = MakeLearner({.loss = {}, .weight_decay = 0.01, .clip = 5});
   const Batch batch = WholeBatch();
-  const double first = learner->Step(batch, 0, 0.005, 0.5);
+  const double first = learner->Step(batch, 0, 0.005, 0.5).loss;
   EXPECT_NEAR(first, std::log(10.0), 1.0);
   double last = first;
   for (int step = 1; step < 150; ++step) {
-    last = learner->Step(batch, step, 0.005, 0.9);
+    last = learner->Step(batch, step, 0.005, 0.9).loss;
   }
   EXPECT_LT(last, 0.1);
   EXPECT_TRUE(
