@@ -47,6 +47,18 @@ at::Tensor WithAdjacentChannels(const at::Tensor& x) {
   return x.stride(-1) == 1 ? x : x.contiguous();
 }
 
+// The scan is in fp32 also where autocast makes its operands bf16; autograd
+// sees the cast.
+ScanOperands InFp32(const ScanOperands& x) {
+  return {.u = x.u.to(at::kFloat),
+          .delta = x.delta.to(at::kFloat),
+          .b = x.b.to(at::kFloat),
+          .c = x.c.to(at::kFloat),
+          .a = x.a.to(at::kFloat),
+          .d = x.d.to(at::kFloat),
+          .delta_bias = x.delta_bias.to(at::kFloat)};
+}
+
 kernels::ScanShape OneImage(const at::Tensor& u, Grid grid) {
   return {.batch = 1,
           .height = grid.height,
@@ -136,10 +148,11 @@ class ScanFunction : public torch::autograd::Function<ScanFunction> {
 
 at::Tensor SelectiveScan(const ScanOperands& operands, Grid grid,
                          kernels::Direction direction) {
-  return ScanFunction::apply(
-      WithAdjacentChannels(operands.u), WithAdjacentChannels(operands.delta),
-      operands.b, operands.c, operands.a.contiguous(), operands.d.contiguous(),
-      operands.delta_bias.contiguous(), grid, direction);
+  const ScanOperands x = InFp32(operands);
+  return ScanFunction::apply(WithAdjacentChannels(x.u),
+                             WithAdjacentChannels(x.delta), x.b, x.c,
+                             x.a.contiguous(), x.d.contiguous(),
+                             x.delta_bias.contiguous(), grid, direction);
 }
 
 }  // namespace groupmamba

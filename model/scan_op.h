@@ -9,7 +9,8 @@
 
 namespace groupmamba {
 
-// The operands of kernels/selective_scan.h. fp32, on the processor.
+// The operands of kernels/selective_scan.h, on the processor. What is not fp32
+// is made so.
 struct ScanOperands {
   at::Tensor u;           // [batch, tokens, channels], channels adjacent
   at::Tensor delta;       // [batch, tokens, channels], channels adjacent

@@ -1,5 +1,4 @@
-// groupmamba-train: trains a GroupMamba on Fashion-MNIST and writes a model
-// folder.
+// groupmamba-train: trains a GroupMamba and writes a model folder.
 
 #include <csignal>
 #include <cstdio>
@@ -13,21 +12,25 @@
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/status_macros.h"
-#include "model/training/fashion.h"
+#include "model/training/open_pictures.h"
 #include "model/training/pictures.h"
 #include "model/training/settings.h"
 #include "model/training/teacher.h"
+#include "model/training/teacher_labels.h"
 #include "model/training/trainer.h"
+#include "opencv2/core/utility.hpp"
 
 namespace groupmamba::training {
 namespace {
 
 constexpr char kAbout[] =
-    R"(Trains a GroupMamba on Fashion-MNIST (Debian: dataset-fashion-mnist) with the
-paper's objective, and writes a model folder that groupmamba-server can serve.
+    R"(Trains a GroupMamba with the paper's objective, and writes a model folder that
+groupmamba-server can serve. Without --data on Fashion-MNIST (Debian:
+dataset-fashion-mnist); docs/training.md tells of other data, and of teachers.
 
   groupmamba-train --out models/fashion/1
   groupmamba-train --out models/fashion/2 --teacher models/fashion/1
+  groupmamba-train --out models/own/1 --recipe imagenet --data PICTURES
 
 It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the same
 command goes on from there, to the same bits as without the stop. Every flag can
@@ -42,25 +45,61 @@ constexpr int kStopped = 3;
 
 volatile std::sig_atomic_t stop_requested = 0;
 
+struct Data {
+  std::unique_ptr<PictureSource> train;
+  std::unique_ptr<PictureSource> test;
+};
+
 void RequestStop(int) { stop_requested = 1; }
 
-absl::Status Train(const TrainSettings& settings) {
-  const ModelConfig config = MakeModelConfig(settings);
+// The settings' data; `settings` learns how many classes they have.
+absl::StatusOr<Data> Open(TrainSettings* settings) {
+  std::fprintf(stderr, "looking at the pictures of %s\n",
+               settings->data.c_str());
+  Data data;
+  GM_ASSIGN_OR_RETURN(data.train,
+                      OpenPictures(settings->data, FashionSplit::kTrain,
+                                   settings->train_limit));
+  GM_ASSIGN_OR_RETURN(
+      data.test,
+      OpenPictures(settings->data, FashionSplit::kTest, settings->test_limit));
+  GM_RETURN_IF_ERROR(CheckSameClasses(*data.train, *data.test));
+  settings->classes = static_cast<int>(data.train->labels().size());
+  return data;
+}
+
+// --write-teacher-labels
+absl::Status WriteAnswers(const TrainSettings& settings, const Data& data,
+                          const Teacher& teacher) {
+  std::fprintf(stderr, "asking the teacher about %lld pictures\n",
+               static_cast<long long>(data.train->count()));
+  BrokenPictures broken(settings.pictures.max_broken);
+  GM_ASSIGN_OR_RETURN(
+      const std::vector<int32_t> answers,
+      AskTeacher(teacher, *data.train, &broken,
+                 {.input = MakeModelConfig(settings).input,
+                  .augment = std::nullopt,
+                  .threads = settings.pictures.loader_threads}));
+  return WriteTeacherLabels(settings.teaching.write_labels, answers,
+                            HashOfPictures(*data.train));
+}
+
+absl::Status Train(TrainSettings settings) {
   at::set_num_threads(settings.threads);
-  GM_ASSIGN_OR_RETURN(std::unique_ptr<Network> teacher,
-                      LoadTeacher(settings.teacher, config));
-  std::fprintf(stderr, "reading and enlarging the pictures\n");
-  GM_ASSIGN_OR_RETURN(
-      const FashionData train,
-      ReadFashion(settings.data, FashionSplit::kTrain, settings.train_limit));
-  GM_ASSIGN_OR_RETURN(
-      const FashionData test,
-      ReadFashion(settings.data, FashionSplit::kTest, settings.test_limit));
-  GM_ASSIGN_OR_RETURN(Pictures large_train, Enlarge(train, config.input));
-  GM_ASSIGN_OR_RETURN(Pictures large_test, Enlarge(test, config.input));
+  cv::setNumThreads(1);  // the loader's own threads share out the pictures
+  GM_ASSIGN_OR_RETURN(Data data, Open(&settings));
+  GM_ASSIGN_OR_RETURN(std::unique_ptr<Teacher> teacher,
+                      LoadTeacher(settings.teacher, MakeModelConfig(settings),
+                                  {.side = settings.teaching.side,
+                                   .mean = settings.teaching.mean,
+                                   .std = settings.teaching.std,
+                                   .pictures = data.train.get()}));
+  if (!settings.teaching.write_labels.empty()) {
+    return WriteAnswers(settings, data, *teacher);
+  }
   GM_ASSIGN_OR_RETURN(
       std::unique_ptr<Trainer> trainer,
-      Trainer::Create(settings, std::move(large_train), std::move(large_test),
+      Trainer::Create(settings, std::move(data.train), std::move(data.test),
                       std::move(teacher), RealClock::Get()));
   GM_RETURN_IF_ERROR(trainer->Run([] { return stop_requested != 0; }));
   std::printf("top-1 %.2f %%\n", 100 * trainer->top1());

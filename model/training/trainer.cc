@@ -24,11 +24,12 @@ namespace {
 constexpr int64_t kTestBatch = 250;  // pictures
 
 LearnerOptions MakeLearnerOptions(const TrainSettings& s) {
-  return {.loss = {.alpha = s.teacher.empty() ? 1 : s.alpha,
-                   .label_smoothing = s.label_smoothing},
+  return {.alpha = s.teacher.empty() ? 1 : s.alpha,
+          .label_smoothing = s.label_smoothing,
           .weight_decay = s.weight_decay,
           .clip = s.clip,
           .drop_path = s.drop_path,
+          .bf16 = s.precision == "bf16",
           .seed = s.seed};
 }
 
@@ -38,27 +39,32 @@ std::string CheckpointPath(const TrainSettings& settings) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainSettings& settings, Pictures train, Pictures test,
-                 std::unique_ptr<Network> teacher, const TimeSource* clock)
+Trainer::Trainer(const TrainSettings& settings,
+                 std::unique_ptr<PictureSource> train,
+                 std::unique_ptr<PictureSource> test,
+                 std::unique_ptr<Teacher> teacher, const TimeSource* clock)
     : settings_(settings),
       config_(MakeModelConfig(settings)),
       train_(std::move(train)),
       test_(std::move(test)),
       teacher_(std::move(teacher)),
       clock_(clock),
-      steps_per_epoch_(train_.count() / settings.batch),
+      steps_per_epoch_(train_->count() / settings.batch),
       schedule_(MakeSchedule(settings, steps_per_epoch_)),
       progress_(clock, isatty(STDERR_FILENO) == 1, settings.batch),
       start_(clock->Now()),
-      last_checkpoint_(start_) {}
+      last_checkpoint_(start_),
+      broken_train_(settings.pictures.max_broken),
+      broken_test_(settings.pictures.max_broken) {}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
-    const TrainSettings& settings, Pictures train, Pictures test,
-    std::unique_ptr<Network> teacher, const TimeSource* clock) {
-  if (train.count() < settings.batch) {
+    const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+    std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+    const TimeSource* clock) {
+  if (train->count() < settings.batch) {
     return absl::InvalidArgumentError(
         absl::StrCat("--batch ", settings.batch, " is more than the ",
-                     train.count(), " training pictures"));
+                     train->count(), " training pictures"));
   }
   std::error_code error;
   std::filesystem::create_directories(settings.out, error);
@@ -73,6 +79,13 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
       Learner::Create(trainer->config_, MakeLearnerOptions(settings),
                       trainer->teacher_.get()));
   GM_RETURN_IF_ERROR(trainer->Restore());
+  LoaderOptions options = trainer->MakeLoaderOptions();
+  options.augment = MakeAugmentSpec(settings);
+  options.first_step = trainer->run_.steps;
+  options.end_step = trainer->schedule_.total_steps;
+  trainer->loader_ = std::make_unique<Loader>(
+      trainer->train_.get(), &trainer->broken_train_, options,
+      [t = trainer.get()](int64_t step) { return t->PlanStep(step); });
   return trainer;
 }
 
@@ -93,15 +106,15 @@ absl::Status Trainer::Restore() {
   return WriteLog({{"event", run_.steps == 0 ? "start" : "resume"},
                    {"step", run_.steps},
                    {"parameters", CountParameters(config_)},
-                   {"train_pictures", train_.count()},
-                   {"test_pictures", test_.count()},
+                   {"train_pictures", train_->count()},
+                   {"test_pictures", test_->count()},
                    {"settings", nlohmann::ordered_json::parse(
                                     ResultSettingsJson(settings_))}});
 }
 
 absl::Status Trainer::Run(const StopRequested& stop) {
   if (run_.steps == schedule_.total_steps) {
-    top1_ = Evaluate();
+    GM_ASSIGN_OR_RETURN(top1_, Evaluate());
   }
   while (run_.steps < schedule_.total_steps) {
     GM_RETURN_IF_ERROR(OneStep());
@@ -122,18 +135,29 @@ absl::Status Trainer::Run(const StopRequested& stop) {
   return absl::OkStatus();
 }
 
-absl::Status Trainer::OneStep() {
-  const int64_t epoch = run_.steps / steps_per_epoch_;
-  const int64_t place = run_.steps % steps_per_epoch_;
+PlannedStep Trainer::PlanStep(int64_t step) {
+  const int64_t epoch = step / steps_per_epoch_;
   if (epoch != order_epoch_) {
-    order_ = EpochOrder(settings_.seed, epoch, train_.count());
+    order_ = EpochOrder(settings_.seed, epoch, train_->count());
     order_epoch_ = epoch;
   }
-  const Batch batch = TrainingBatch(
-      train_,
-      absl::MakeConstSpan(order_).subspan(place * settings_.batch,
-                                          settings_.batch),
-      config_.input, MakeAugmentSpec(settings_), settings_.seed, epoch);
+  const auto first = order_.begin() + step % steps_per_epoch_ * settings_.batch;
+  return {.epoch = epoch, .pictures = {first, first + settings_.batch}};
+}
+
+LoaderOptions Trainer::MakeLoaderOptions() const {
+  return {.input = config_.input,
+          .augment = std::nullopt,
+          .seed = settings_.seed,
+          .threads = settings_.pictures.loader_threads};
+}
+
+absl::Status Trainer::OneStep() {
+  GM_ASSIGN_OR_RETURN(const LoadedBatch loaded, loader_->Next());
+  Batch batch = MakeBatch(loaded, config_.input);
+  ApplyMix(DrawMix(MakeMixSpec(settings_), config_.input.crop,
+                   MixRandom(settings_.seed, run_.steps)),
+           &batch);
   const double loss =
       learner_->Step(batch, run_.steps, LearningRate(schedule_, run_.steps),
                      EmaDecay(settings_.ema, run_.steps));
@@ -150,35 +174,41 @@ absl::Status Trainer::OneStep() {
 absl::Status Trainer::EndEpoch() {
   const double mean_loss =
       run_.loss_sum / static_cast<double>(steps_per_epoch_);
-  top1_ = Evaluate();
+  GM_ASSIGN_OR_RETURN(top1_, Evaluate());
   const int64_t epoch = run_.steps / steps_per_epoch_;
   progress_.Note(absl::StrFormat(
       "epoch %d of %d: loss %.4f, top-1 of the averaged weights %.2f %%, %.0f "
       "min so far",
       epoch, settings_.epochs, mean_loss, 100 * top1_, SecondsSoFar() / 60));
-  GM_RETURN_IF_ERROR(
-      WriteLog({{"event", "epoch"},
-                {"epoch", epoch},
-                {"step", run_.steps},
-                {"learning_rate", LearningRate(schedule_, run_.steps - 1)},
-                {"loss", mean_loss},
-                {"top1", top1_},
-                {"images_per_s", progress_.images_per_s()},
-                {"seconds", SecondsSoFar()}}));
+  GM_RETURN_IF_ERROR(WriteLog(
+      {{"event", "epoch"},
+       {"epoch", epoch},
+       {"step", run_.steps},
+       {"learning_rate", LearningRate(schedule_, run_.steps - 1)},
+       {"loss", mean_loss},
+       {"top1", top1_},
+       {"broken_pictures", broken_train_.count() + broken_test_.count()},
+       {"images_per_s", progress_.images_per_s()},
+       {"seconds", SecondsSoFar()}}));
   run_.loss_sum = 0;
   GM_RETURN_IF_ERROR(WriteModel());
   return SaveCheckpoint();
 }
 
-double Trainer::Evaluate() const {
+absl::StatusOr<double> Trainer::Evaluate() {
+  const int64_t count = test_->count();
+  LoaderOptions options = MakeLoaderOptions();
+  options.end_step = (count + kTestBatch - 1) / kTestBatch;
+  Loader loader(test_.get(), &broken_test_, options,
+                InOrder(count, kTestBatch));
   int64_t right = 0;
-  for (int64_t first = 0; first < test_.count(); first += kTestBatch) {
-    const int64_t count = std::min(kTestBatch, test_.count() - first);
-    const Batch batch = TestBatch(test_, first, count, config_.input);
+  for (int64_t step = 0; step < options.end_step; ++step) {
+    GM_ASSIGN_OR_RETURN(const LoadedBatch loaded, loader.Next());
+    const Batch batch = MakeBatch(loaded, config_.input);
     const at::Tensor answer = learner_->AverageLogits(batch.images).argmax(1);
     right += answer.eq(batch.labels).sum().item<int64_t>();
   }
-  return static_cast<double>(right) / static_cast<double>(test_.count());
+  return static_cast<double>(right) / static_cast<double>(count);
 }
 
 absl::Status Trainer::SaveCheckpoint() {
@@ -196,7 +226,7 @@ absl::Status Trainer::WriteModel() {
       WriteTensors(absl::StrCat(settings_.out, "/", config.weights_file),
                    learner_->average(), {{"format", "pt"}}));
   std::string labels;
-  for (absl::string_view label : kFashionLabels) {
+  for (const std::string& label : train_->labels()) {
     absl::StrAppend(&labels, label, "\n");
   }
   GM_RETURN_IF_ERROR(WriteFileAtomically(

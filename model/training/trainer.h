@@ -13,12 +13,13 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "model/config.h"
-#include "model/network.h"
 #include "model/training/checkpoint.h"
 #include "model/training/learner.h"
+#include "model/training/loader.h"
 #include "model/training/pictures.h"
 #include "model/training/progress.h"
 #include "model/training/settings.h"
+#include "model/training/teacher.h"
 #include "nlohmann/json_fwd.hpp"
 
 namespace groupmamba::training {
@@ -33,8 +34,9 @@ class Trainer {
   // settings.restart is not set. Everything must be checked already
   // (CheckSettings) and made for MakeModelConfig(settings).
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(
-      const TrainSettings& settings, Pictures train, Pictures test,
-      std::unique_ptr<Network> teacher, const TimeSource* clock);
+      const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+      std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+      const TimeSource* clock);
 
   // Trains to the end, writing after every epoch the averaged weights as a
   // model folder, a line of the log and a checkpoint. CANCELLED: it was
@@ -49,13 +51,16 @@ class Trainer {
   int64_t steps() const { return run_.steps; }
 
  private:
-  Trainer(const TrainSettings& settings, Pictures train, Pictures test,
-          std::unique_ptr<Network> teacher, const TimeSource* clock);
+  Trainer(const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+          std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+          const TimeSource* clock);
 
   absl::Status Restore();
   absl::Status OneStep();
   absl::Status EndEpoch();
-  double Evaluate() const;
+  PlannedStep PlanStep(int64_t step);
+  LoaderOptions MakeLoaderOptions() const;
+  absl::StatusOr<double> Evaluate();
   absl::Status SaveCheckpoint();
   absl::Status WriteModel();
   absl::Status WriteLog(const nlohmann::ordered_json& line);
@@ -64,9 +69,9 @@ class Trainer {
 
   const TrainSettings settings_;
   const ModelConfig config_;
-  const Pictures train_;
-  const Pictures test_;
-  const std::unique_ptr<Network> teacher_;
+  const std::unique_ptr<PictureSource> train_;
+  const std::unique_ptr<PictureSource> test_;
+  const std::unique_ptr<Teacher> teacher_;
   const TimeSource* const clock_;
   const int64_t steps_per_epoch_;
   const ScheduleSpec schedule_;
@@ -76,9 +81,15 @@ class Trainer {
   TimePoint last_checkpoint_;
   double earlier_seconds_ = 0;  // of sittings before this one
   RunProgress run_;
+  double top1_ = 0;
+  BrokenPictures broken_train_;
+  BrokenPictures broken_test_;
+
+  // PlanStep's, on the loader's threads, one at a time.
   int64_t order_epoch_ = -1;  // whose order is held
   std::vector<int32_t> order_;
-  double top1_ = 0;
+
+  std::unique_ptr<Loader> loader_;  // last: its threads use the above
 };
 
 }  // namespace groupmamba::training
