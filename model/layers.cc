@@ -1,6 +1,7 @@
 #include "model/layers.h"
 
 #include "ATen/TensorOperators.h"
+#include "ATen/core/grad_mode.h"
 #include "ATen/ops/batch_norm.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/empty.h"
@@ -9,6 +10,7 @@
 #include "ATen/ops/linear.h"
 #include "ATen/ops/relu.h"
 #include "ATen/ops/sigmoid.h"
+#include "ATen/ops/stack.h"
 #include "absl/strings/str_cat.h"
 
 namespace groupmamba {
@@ -17,6 +19,33 @@ namespace {
 constexpr double kBatchNormEpsilon = 1e-5;
 constexpr double kBatchNormMomentum = 0.1;
 constexpr double kPatchNormEpsilon = 1e-5;
+
+// The batch norm of all processes' pictures together, this one's part of it:
+// at::batch_norm with the means of x and x^2 taken over the processes.
+at::Tensor BatchNormOverProcesses(const ConvBatchNormRelu& layer,
+                                  const at::Tensor& x,
+                                  const ForwardOptions& options) {
+  const int64_t channels = x.size(1);
+  const at::Tensor moments = options.average_over_processes(
+      at::stack({x.mean({0, 2, 3}), x.square().mean({0, 2, 3})}));
+  const at::Tensor mean = moments[0];
+  const at::Tensor variance = moments[1] - mean.square();
+  {
+    const at::NoGradGuard no_grad;
+    // What is kept is the unbiased estimate, as at::batch_norm does it.
+    const auto count =
+        static_cast<double>(x.numel() / channels * options.processes);
+    layer.running_mean.lerp_(mean, kBatchNormMomentum);
+    layer.running_var.lerp_(variance * (count / (count - 1)),
+                            kBatchNormMomentum);
+  }
+  const at::Tensor scale =
+      layer.norm_weight * (variance + kBatchNormEpsilon).rsqrt();
+  const auto along = [](const at::Tensor& values) {
+    return values.view({1, -1, 1, 1});
+  };
+  return (x - along(mean)) * along(scale) + along(layer.norm_bias);
+}
 
 }  // namespace
 
@@ -85,12 +114,14 @@ ConvBatchNormRelu::ConvBatchNormRelu(const ParameterScope& conv,
       running_var(norm.Get("running_var")) {}
 
 at::Tensor ConvBatchNormRelu::operator()(const at::Tensor& x,
-                                         bool training) const {
+                                         const ForwardOptions& options) const {
   at::Tensor y = at::conv2d(x, weight, bias, stride,
                             /*padding=*/weight.size(2) / 2);
-  if (running_mean.defined()) {
+  if (options.training && options.average_over_processes) {
+    y = BatchNormOverProcesses(*this, y, options);
+  } else if (running_mean.defined()) {
     y = at::batch_norm(y, norm_weight, norm_bias, running_mean, running_var,
-                       training, kBatchNormMomentum, kBatchNormEpsilon,
+                       options.training, kBatchNormMomentum, kBatchNormEpsilon,
                        /*cudnn_enabled=*/true);
   }
   return at::relu(y);
@@ -125,10 +156,11 @@ Stem::Stem(const ParameterScope& scope)
                                      /*stride=*/1)},
       projection(scope) {}
 
-Tokens Stem::operator()(const at::Tensor& picture, bool training) const {
+Tokens Stem::operator()(const at::Tensor& picture,
+                        const ForwardOptions& options) const {
   at::Tensor y = picture.contiguous(at::MemoryFormat::ChannelsLast);
   for (const ConvBatchNormRelu& convolution : convolutions) {
-    y = convolution(y, training);
+    y = convolution(y, options);
   }
   return projection(y);
 }

@@ -108,7 +108,8 @@ struct ConvBatchNormRelu {
   // The convolution's and the norm's own scopes; padding is half the kernel.
   ConvBatchNormRelu(const ParameterScope& conv, const ParameterScope& norm,
                     int64_t stride);
-  at::Tensor operator()(const at::Tensor& x, bool training) const;
+  at::Tensor operator()(const at::Tensor& x,
+                        const ForwardOptions& options) const;
 
   // Puts the running statistics into the convolution. Training is over then.
   void Fold();
@@ -134,7 +135,8 @@ struct PatchEmbedding {
 // Picture to the first stage's tokens, a quarter of its height and width.
 struct Stem {
   explicit Stem(const ParameterScope& scope);
-  Tokens operator()(const at::Tensor& picture, bool training) const;
+  Tokens operator()(const at::Tensor& picture,
+                    const ForwardOptions& options) const;
 
   std::array<ConvBatchNormRelu, 3> convolutions;
   PatchEmbedding projection;

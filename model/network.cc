@@ -96,7 +96,7 @@ GroupMamba::GroupMamba(const ModelConfig& config, const BlockSpec& spec,
 
 at::Tensor GroupMamba::Features(const at::Tensor& x,
                                 const ForwardOptions& options) const {
-  Tokens tokens = stem_(x, options.training);
+  Tokens tokens = stem_(x, options);
   int block = 0;
   for (int s = 0; s < kStages; ++s) {
     if (s > 0) {

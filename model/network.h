@@ -27,6 +27,12 @@ struct ForwardOptions {
   // block; it rises linearly from 0 at the first. Only while training.
   double drop_path = 0;
 
+  // Where several processes train one model: how many, and the mean of a tensor
+  // over them, differentiable. Batch norms then take the statistics of all
+  // their pictures; each process must have as many.
+  int processes = 1;
+  std::function<at::Tensor(const at::Tensor&)> average_over_processes = nullptr;
+
   // Called with the output of every module that tests/data/golden traces, by
   // its name.
   std::function<void(absl::string_view name, const at::Tensor& output)> trace =

@@ -48,14 +48,28 @@ AdamWParamState& Moments(torch::optim::AdamW* optimizer,
       *optimizer->state()[flat.unsafeGetTensorImpl()]);
 }
 
-// Scales both so that their common norm is at most `clip`.
-void ClipGradients(double clip, at::Tensor* decayed, at::Tensor* plain) {
+// Scales both so that their common norm is at most `clip`, unless that is 0;
+// returns what it was.
+double ClipGradients(double clip, at::Tensor* decayed, at::Tensor* plain) {
   const double norm =
       std::hypot(decayed->norm().item<double>(), plain->norm().item<double>());
-  if (norm > clip) {
+  if (clip > 0 && norm > clip) {
     decayed->mul_(clip / norm);
     plain->mul_(clip / norm);
   }
+  return norm;
+}
+
+// Batch norms take the statistics of all processes' pictures.
+ForwardOptions TrainingForward(double drop_path, Peers* peers) {
+  ForwardOptions options = {.training = true, .drop_path = drop_path};
+  if (peers != nullptr) {
+    options.processes = peers->size();
+    options.average_over_processes = [peers](const at::Tensor& tensor) {
+      return DifferentiableAverage(tensor, peers);
+    };
+  }
+  return options;
 }
 
 // Within its scope, and if it is on, LibTorch's products and convolutions on
@@ -106,28 +120,36 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(
   return learner;
 }
 
-double Learner::Step(const Batch& batch, int64_t step, double learning_rate,
-                     double ema_decay) {
+StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
+                         double ema_decay) {
   student_.decayed_gradient.zero_();
   student_.plain_gradient.zero_();
   // Drop path draws from LibTorch's generator. Seeding it anew at every step
-  // makes its numbers a function of the step: nothing to store.
+  // makes its numbers a function of the step (and of the process, whose
+  // pictures are others): nothing to store.
+  Peers* const peers = options_.peers;
+  const uint64_t rank = peers == nullptr ? 0 : peers->rank();
   torch::manual_seed(
-      Random({options_.seed, static_cast<uint64_t>(step)}).Next());
+      Random({options_.seed, static_cast<uint64_t>(step), rank}).Next());
   const at::Tensor loss = Loss(batch);
   loss.backward();
 
   const at::NoGradGuard no_grad;
-  if (options_.clip > 0) {
-    ClipGradients(options_.clip, &student_.decayed_gradient,
-                  &student_.plain_gradient);
+  if (peers != nullptr) {
+    peers->Average(&student_.decayed_gradient);
+    peers->Average(&student_.plain_gradient);
   }
+  StepResult result;
+  result.loss = loss.item<double>();
+  if (peers != nullptr) result.loss = peers->SumOf(result.loss) / peers->size();
+  result.gradient_norm = ClipGradients(
+      options_.clip, &student_.decayed_gradient, &student_.plain_gradient);
   for (torch::optim::OptimizerParamGroup& group : optimizer_->param_groups()) {
     group.options().set_lr(learning_rate);
   }
   optimizer_->step();
   UpdateAverage(ema_decay);
-  return loss.item<double>();
+  return result;
 }
 
 at::Tensor Learner::Loss(const Batch& batch) const {
@@ -140,8 +162,7 @@ at::Tensor Learner::Loss(const Batch& batch) const {
   {
     const Autocast autocast(options_.bf16);
     logits = student_network_->Forward(
-        batch.images,
-        {.training = true, .drop_path = options_.drop_path, .trace = {}});
+        batch.images, TrainingForward(options_.drop_path, options_.peers));
   }
   return DistilledLoss(logits,
                        SoftTargets(batch.labels, classes_,
@@ -159,6 +180,11 @@ void Learner::UpdateAverage(double decay) {
 at::Tensor Learner::AverageLogits(const at::Tensor& images) const {
   const c10::InferenceMode inference;
   return average_network_->Forward(images, {}).Mean();
+}
+
+at::Tensor Learner::StudentLogits(const at::Tensor& images) const {
+  const c10::InferenceMode inference;
+  return student_network_->Forward(images, {}).Mean();
 }
 
 std::map<std::string, at::Tensor> Learner::State() {

@@ -14,6 +14,7 @@
 #include "model/network.h"
 #include "model/training/batch.h"
 #include "model/training/parameters.h"
+#include "model/training/peers.h"
 #include "model/training/teacher.h"
 
 namespace torch::optim {
@@ -33,6 +34,12 @@ struct LearnerOptions {
   // gradients, moments and averages stay fp32.
   bool bf16 = false;
   uint64_t seed = 1;
+  Peers* peers = nullptr;  // outlives the learner; null: one process
+};
+
+struct StepResult {
+  double loss = 0;           // of all processes' pictures
+  double gradient_norm = 0;  // before it was clipped
 };
 
 // Thread-safety: one call at a time.
@@ -45,13 +52,15 @@ class Learner {
   ~Learner();
 
   // One step of AdamW at this learning rate; then the average keeps `ema_decay`
-  // of itself. `step` decides the random numbers of drop path. Returns the
-  // loss, which may be non-finite: the weights are then lost.
-  double Step(const Batch& batch, int64_t step, double learning_rate,
-              double ema_decay);
+  // of itself. `step` decides the random numbers of drop path. With peers each
+  // brings a part of the batch, and all have the same weights after it. The
+  // loss may be non-finite: the weights are then lost.
+  StepResult Step(const Batch& batch, int64_t step, double learning_rate,
+                  double ema_decay);
 
-  // [n, classes], of the averaged weights.
+  // [n, classes], of the averaged weights or of those being trained.
   at::Tensor AverageLogits(const at::Tensor& images) const;
+  at::Tensor StudentLogits(const at::Tensor& images) const;
 
   // The averaged weights by name.
   const TensorMap& average() const { return average_.by_name; }

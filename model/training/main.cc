@@ -2,8 +2,10 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,7 +14,9 @@
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/status_macros.h"
+#include "model/training/launch.h"
 #include "model/training/open_pictures.h"
+#include "model/training/peers.h"
 #include "model/training/pictures.h"
 #include "model/training/settings.h"
 #include "model/training/teacher.h"
@@ -31,9 +35,13 @@ dataset-fashion-mnist); docs/training.md tells of other data, and of teachers.
   groupmamba-train --out models/fashion/1
   groupmamba-train --out models/fashion/2 --teacher models/fashion/1
   groupmamba-train --out models/own/1 --recipe imagenet --data PICTURES
+  groupmamba-train --out models/fashion/1 --processes 2 --threads 1
 
 It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the same
-command goes on from there, to the same bits as without the stop. Every flag can
+command goes on from there, to the same bits as without the stop; killed, it goes on
+from the last checkpoint, to the same bits too. Several processes, here (--processes)
+or on many machines (started by torchrun or as a PyTorchJob, which set RANK,
+WORLD_SIZE, MASTER_ADDR and MASTER_PORT), share every batch. Every flag can
 also be a variable, GROUPMAMBA_TRAIN_BATCH for --batch, or a line `name = value` of
 the file that --config names; the earlier in that list wins.
 
@@ -41,21 +49,18 @@ Exit codes: 0 trained; 1 failed; 2 wrong usage; 3 stopped, to be gone on with.)"
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-constexpr int kStopped = 3;
 
 volatile std::sig_atomic_t stop_requested = 0;
+
+void RequestStop(int) { stop_requested = 1; }
 
 struct Data {
   std::unique_ptr<PictureSource> train;
   std::unique_ptr<PictureSource> test;
 };
 
-void RequestStop(int) { stop_requested = 1; }
-
 // The settings' data; `settings` learns how many classes they have.
 absl::StatusOr<Data> Open(TrainSettings* settings) {
-  std::fprintf(stderr, "looking at the pictures of %s\n",
-               settings->data.c_str());
   Data data;
   GM_ASSIGN_OR_RETURN(data.train,
                       OpenPictures(settings->data, FashionSplit::kTrain,
@@ -69,24 +74,29 @@ absl::StatusOr<Data> Open(TrainSettings* settings) {
 }
 
 // --write-teacher-labels
-absl::Status WriteAnswers(const TrainSettings& settings, const Data& data,
+absl::Status WriteAnswers(const TrainSettings& settings,
+                          const PictureSource& pictures,
                           const Teacher& teacher) {
   std::fprintf(stderr, "asking the teacher about %lld pictures\n",
-               static_cast<long long>(data.train->count()));
+               static_cast<long long>(pictures.count()));
   BrokenPictures broken(settings.pictures.max_broken);
   GM_ASSIGN_OR_RETURN(
       const std::vector<int32_t> answers,
-      AskTeacher(teacher, *data.train, &broken,
+      AskTeacher(teacher, pictures, &broken,
                  {.input = MakeModelConfig(settings).input,
                   .augment = std::nullopt,
                   .threads = settings.pictures.loader_threads}));
   return WriteTeacherLabels(settings.teaching.write_labels, answers,
-                            HashOfPictures(*data.train));
+                            HashOfPictures(pictures));
 }
 
-absl::Status Train(TrainSettings settings) {
+// `place`: among several processes; nothing: this is the only one.
+absl::Status Train(TrainSettings settings,
+                   const std::optional<PeerSpec>& place) {
   at::set_num_threads(settings.threads);
   cv::setNumThreads(1);  // the loader's own threads share out the pictures
+  const bool first = !place || place->rank == 0;
+  if (first) std::fprintf(stderr, "looking at the pictures\n");
   GM_ASSIGN_OR_RETURN(Data data, Open(&settings));
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Teacher> teacher,
                       LoadTeacher(settings.teacher, MakeModelConfig(settings),
@@ -95,14 +105,18 @@ absl::Status Train(TrainSettings settings) {
                                    .std = settings.teaching.std,
                                    .pictures = data.train.get()}));
   if (!settings.teaching.write_labels.empty()) {
-    return WriteAnswers(settings, data, *teacher);
+    return WriteAnswers(settings, *data.train, *teacher);
+  }
+  std::unique_ptr<Peers> peers;
+  if (place) {
+    GM_ASSIGN_OR_RETURN(peers, Peers::Join(*place, RealClock::Get()));
   }
   GM_ASSIGN_OR_RETURN(
       std::unique_ptr<Trainer> trainer,
       Trainer::Create(settings, std::move(data.train), std::move(data.test),
-                      std::move(teacher), RealClock::Get()));
+                      std::move(teacher), RealClock::Get(), peers.get()));
   GM_RETURN_IF_ERROR(trainer->Run([] { return stop_requested != 0; }));
-  std::printf("top-1 %.2f %%\n", 100 * trainer->top1());
+  if (first) std::printf("top-1 %.2f %%\n", 100 * trainer->top1());
   return absl::OkStatus();
 }
 
@@ -112,7 +126,34 @@ int Report(const absl::Status& status) {
   }
   std::fprintf(stderr, "groupmamba-train: %s\n",
                std::string(status.message()).c_str());
-  return absl::IsCancelled(status) ? kStopped : kFailed;
+  return absl::IsCancelled(status) ? kStoppedCode : kFailed;
+}
+
+int TrainAndReport(const TrainSettings& settings,
+                   const std::optional<PeerSpec>& place) {
+  std::signal(SIGINT, RequestStop);
+  std::signal(SIGTERM, RequestStop);
+  try {
+    return Report(Train(settings, place));
+  } catch (const std::exception& error) {  // LibTorch's and Peers'
+    return Report(absl::UnavailableError(error.what()));
+  }
+}
+
+// Where the environment says so, this is one of several processes.
+absl::StatusOr<std::optional<PeerSpec>> FindPlace(TrainSettings* settings) {
+  GM_ASSIGN_OR_RETURN(std::optional<PeerSpec> place,
+                      PeerFromEnvironment(std::getenv));
+  if (place) {
+    if (settings->run.processes != 1) {
+      return absl::InvalidArgumentError(
+          "--processes starts processes here, but WORLD_SIZE says that "
+          "another program has started them: give one or the other");
+    }
+    settings->run.processes = place->size;
+    place->timeout_s = settings->run.peer_timeout_s;
+  }
+  return place;
 }
 
 int Main(int argc, char** argv) {
@@ -128,19 +169,21 @@ int Main(int argc, char** argv) {
                  DescribeUsageError(error).c_str());
     return kUsage;
   }
-  if (absl::Status status = CheckSettings(settings); !status.ok()) {
+  const auto place = FindPlace(&settings);
+  const absl::Status usable =
+      place.ok() ? CheckSettings(settings) : place.status();
+  if (!usable.ok()) {
     std::fprintf(stderr, "groupmamba-train: %s\n",
-                 std::string(status.message()).c_str());
+                 std::string(usable.message()).c_str());
     return kUsage;
   }
-  std::signal(SIGINT, RequestStop);
-  std::signal(SIGTERM, RequestStop);
-  try {
-    return Report(Train(settings));
-  } catch (const std::exception& error) {  // LibTorch's
-    std::fprintf(stderr, "groupmamba-train: %s\n", error.what());
-    return kFailed;
+  if (settings.run.processes == 1 || *place) {
+    return TrainAndReport(settings, *place);
   }
+  return RunLocally(settings.run.processes, [&settings](PeerSpec spec) {
+    spec.timeout_s = settings.run.peer_timeout_s;
+    return TrainAndReport(settings, spec);
+  });
 }
 
 }  // namespace

@@ -16,9 +16,10 @@ constexpr Duration kTerminalPeriod = std::chrono::milliseconds(500);
 std::string FormatProgress(const ProgressState& state, double images_per_s,
                            double seconds_left) {
   return absl::StrFormat(
-      "epoch %d/%d  step %d/%d  loss %.4f  %.0f images/s  %.0f min left",
+      "epoch %d/%d  step %d/%d  loss %.4f  gradient %.3g  %.0f images/s  %.0f "
+      "min left",
       state.epoch, state.epochs, state.steps, state.total_steps, state.loss,
-      images_per_s, seconds_left / 60);
+      state.gradient_norm, images_per_s, seconds_left / 60);
 }
 
 Progress::Progress(const TimeSource* clock, bool terminal, int64_t batch)

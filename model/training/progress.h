@@ -18,9 +18,11 @@ struct ProgressState {
   int64_t steps = 0;  // done, of all epochs
   int64_t total_steps = 0;
   double loss = 0;  // mean of the epoch so far
+  double gradient_norm = 0;
 };
 
-// "epoch 3/12  step 1200/5616  loss 0.5312  301 images/s  47 min left"
+// "epoch 3/12  step 1200/5616  loss 0.5312  gradient 1.25  301 images/s  47 min
+// left"
 std::string FormatProgress(const ProgressState& state, double images_per_s,
                            double seconds_left);
 

@@ -79,7 +79,8 @@ void AddTrainingFlags(CLI::App* app, TrainSettings* s) {
   app->add_option("--epochs", s->epochs, "Passes over the pictures")
       ->capture_default_str()
       ->group(group);
-  app->add_option("--batch", s->batch, "Pictures in a step")
+  app->add_option("--batch", s->batch,
+                  "Pictures in a step, of all processes together")
       ->capture_default_str()
       ->group(group);
   app->add_option("--learning-rate", s->learning_rate,
@@ -127,7 +128,7 @@ void AddTrainingFlags(CLI::App* app, TrainSettings* s) {
       ->group(group);
 }
 
-void AddRunFlags(CLI::App* app, TrainSettings* s) {
+void AddFolderFlags(CLI::App* app, TrainSettings* s) {
   const std::string group = "Run";
   app->add_option("--out", s->out,
                   "Model folder to write, such as models/fashion/1: weights, "
@@ -144,13 +145,10 @@ void AddRunFlags(CLI::App* app, TrainSettings* s) {
   app->add_flag("--restart", s->restart,
                 "Begin anew even if the folder holds a checkpoint")
       ->group(group);
-  app->add_option("--threads", s->threads,
-                  "Threads of the arithmetic; results repeat to the bit only "
-                  "with as many")
-      ->capture_default_str()
-      ->group(group);
-  app->add_option("--checkpoint-minutes", s->checkpoint_minutes,
-                  "Between checkpoints within an epoch")
+  app->add_option(
+         "--threads", s->threads,
+         "Threads of the arithmetic in each process; results repeat to "
+         "the bit only with as many")
       ->capture_default_str()
       ->group(group);
   app->add_option("--train-limit", s->train_limit,
@@ -166,7 +164,8 @@ void AddRunFlags(CLI::App* app, TrainSettings* s) {
 }  // namespace
 
 void AddFlags(CLI::App* app, TrainSettings* settings) {
-  AddRunFlags(app, settings);
+  AddFolderFlags(app, settings);
+  AddRunFlags(app, &settings->run);
   AddModelFlags(app, settings);
   AddRecipeFlags(app, &settings->named);
   AddTrainingFlags(app, settings);
@@ -223,20 +222,20 @@ absl::Status CheckSettings(const TrainSettings& s) {
       {below_one(s.ema), "--ema", "must be 0 to below 1"},
       {below_one(s.drop_path), "--drop-path", "must be 0 to below 1"},
       {s.threads >= 1 && s.threads <= 1024, "--threads", "must be 1 to 1024"},
-      {s.checkpoint_minutes > 0 && s.checkpoint_minutes <= 1e4,
-       "--checkpoint-minutes", "must be above 0 and at most 10000"},
       {s.train_limit >= 0, "--train-limit", "must be at least 0"},
       {s.test_limit >= 0, "--test-limit", "must be at least 0"},
       {s.pictures.resize == 0 || s.pictures.resize >= s.side, "--resize",
        "must be 0 or at least --side"},
-      {s.teaching.write_labels.empty() || !s.teacher.empty(),
-       "--write-teacher-labels", "needs a --teacher"},
+      {s.teaching.write_labels.empty() ||
+           (!s.teacher.empty() && s.run.processes == 1),
+       "--write-teacher-labels", "needs a --teacher, and one process"},
   };
   for (const auto& rule : rules) {
     GM_RETURN_IF_ERROR(Require(rule.holds, rule.flag, rule.rule));
   }
   GM_RETURN_IF_ERROR(CheckTeacherSettings(s.teaching));
-  return CheckPictureSettings(s.pictures);
+  GM_RETURN_IF_ERROR(CheckPictureSettings(s.pictures));
+  return CheckRunSettings(s.run, s.batch);
 }
 
 std::string ResultSettingsJson(const TrainSettings& s) {
@@ -263,7 +262,8 @@ std::string ResultSettingsJson(const TrainSettings& s) {
                                  {"drop_path", s.drop_path},
                                  {"precision", s.precision},
                                  {"seed", s.seed},
-                                 {"threads", s.threads}};
+                                 {"threads", s.threads},
+                                 {"processes", s.run.processes}};
   AddToJson(s.pictures, &json);
   return json.dump();
 }

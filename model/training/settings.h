@@ -14,6 +14,7 @@
 #include "model/training/mix.h"
 #include "model/training/picture_settings.h"
 #include "model/training/recipe.h"
+#include "model/training/run_settings.h"
 #include "model/training/schedule.h"
 #include "model/training/teacher_settings.h"
 
@@ -29,7 +30,6 @@ struct TrainSettings {
   std::string out;                    // the model folder to write
   std::string teacher;                // LoadTeacher; empty: no teacher
   bool restart = false;               // throw an old checkpoint away
-  double checkpoint_minutes = 3;      // between checkpoints within an epoch
   int64_t train_limit = 0;            // pictures; 0: all
   int64_t test_limit = 0;
 
@@ -59,11 +59,12 @@ struct TrainSettings {
   double drop_path = 0;
   std::string precision = "fp32";  // or "bf16"
   uint64_t seed = 1;
-  int threads = 2;
+  int threads = 2;  // of each process
 
   RecipeSettings named;
   PictureSettings pictures;
   TeacherSettings teaching;
+  RunSettings run;
 };
 
 // Adds one flag for each setting, with its meaning, range and default. A

@@ -12,12 +12,13 @@ constexpr ProgressState kState = {.epoch = 3,
                                   .epochs = 12,
                                   .steps = 1200,
                                   .total_steps = 5616,
-                                  .loss = 0.53124};
+                                  .loss = 0.53124,
+                                  .gradient_norm = 1.25};
 
-TEST(FormatProgress, NamesEpochStepLossSpeedAndTimeLeft) {
+TEST(FormatProgress, NamesEpochStepLossGradientSpeedAndTimeLeft) {
   EXPECT_EQ(FormatProgress(kState, 301.4, 47 * 60),
-            "epoch 3/12  step 1200/5616  loss 0.5312  301 images/s  47 min "
-            "left");
+            "epoch 3/12  step 1200/5616  loss 0.5312  gradient 1.25  301 "
+            "images/s  47 min left");
 }
 
 TEST(Progress, PrintsInAPipeEveryHalfMinute) {

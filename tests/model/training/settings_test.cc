@@ -172,7 +172,7 @@ TEST(ResultSettingsJson, TellsRunsWithOtherResultsApart) {
   const TrainSettings plain;
   TrainSettings elsewhere = plain;
   elsewhere.out = "other";
-  elsewhere.checkpoint_minutes = 1;
+  elsewhere.run.checkpoint_minutes = 1;
   EXPECT_EQ(ResultSettingsJson(elsewhere), ResultSettingsJson(plain));
   TrainSettings other = plain;
   other.seed = 2;

@@ -35,7 +35,7 @@ struct Result {
   std::string errors;
 };
 
-Result Run(const TempDir& dir, const std::string& arguments) {
+Result RunTrainer(const TempDir& dir, const std::string& arguments) {
   const std::string errors = dir.Path("stderr");
   const int status =
       std::system(absl::StrCat(GM_BIN_DIR, "/groupmamba-train ", arguments,
@@ -65,8 +65,8 @@ TEST(TrainProgram, TrainsOnFoldersOfPicturesAndNamesTheirClasses) {
   const TempDir dir;
   WriteFolders(dir);
   const std::string out = dir.Path("own/1");
-  const Result result =
-      Run(dir, absl::StrCat("--data ", dir.path(), " --out ", out, kSmall));
+  const Result result = RunTrainer(
+      dir, absl::StrCat("--data ", dir.path(), " --out ", out, kSmall));
   ASSERT_EQ(result.code, 0) << result.errors;
   const auto folder = ReadModelFolder(out);
   ASSERT_TRUE(folder.ok()) << folder.status();
@@ -88,10 +88,10 @@ TEST(TrainProgram, TrainsOnShardsInBf16ToTheSameBitsWhateverTheLoadersThreads) {
     dir.Write(absl::StrCat(name, "/0.tar"), members + TarEnd());
   }
   for (const int threads : {1, 3}) {
-    const Result result =
-        Run(dir, absl::StrCat("--data ", dir.path(), " --out ", dir.path(),
-                              "/own/", threads, kSmall,
-                              "--precision bf16 --loader-threads ", threads));
+    const Result result = RunTrainer(
+        dir, absl::StrCat("--data ", dir.path(), " --out ", dir.path(), "/own/",
+                          threads, kSmall, "--precision bf16 --loader-threads ",
+                          threads));
     ASSERT_EQ(result.code, 0) << result.errors;
   }
   const std::string one = ReadFileForTest(dir.Path("own/1/model.safetensors"));
@@ -104,18 +104,19 @@ TEST(TrainProgram, WritesATeachersAnswersAndLearnsFromThem) {
   WriteFolders(dir);
   const std::string data = absl::StrCat("--data ", dir.path(), kSmall);
   const std::string teacher = dir.Path("own/1");
-  ASSERT_EQ(Run(dir, absl::StrCat(data, "--out ", teacher)).code, 0);
+  ASSERT_EQ(RunTrainer(dir, absl::StrCat(data, "--out ", teacher)).code, 0);
   const std::string answers = dir.Path("answers.safetensors");
-  Result result = Run(dir, absl::StrCat(data, "--teacher ", teacher,
-                                        " --write-teacher-labels ", answers));
+  Result result =
+      RunTrainer(dir, absl::StrCat(data, "--teacher ", teacher,
+                                   " --write-teacher-labels ", answers));
   ASSERT_EQ(result.code, 0) << result.errors;
-  result = Run(dir, absl::StrCat(data, "--out ", dir.Path("own/2"),
-                                 " --teacher ", answers));
+  result = RunTrainer(dir, absl::StrCat(data, "--out ", dir.Path("own/2"),
+                                        " --teacher ", answers));
   EXPECT_EQ(result.code, 0) << result.errors;
   // Of other pictures they are of no use.
   dir.Write("train/ant/2.jpg", Jpeg(99));
-  result = Run(dir, absl::StrCat(data, "--out ", dir.Path("own/3"),
-                                 " --teacher ", answers));
+  result = RunTrainer(dir, absl::StrCat(data, "--out ", dir.Path("own/3"),
+                                        " --teacher ", answers));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.errors, HasSubstr("for 7 pictures"));
 }
@@ -126,12 +127,13 @@ TEST(TrainProgram, ABrokenPictureIsNamedAndTooManyEndTheRun) {
   dir.Write("train/bee/1.jpg", "no JPEG");
   dir.Write("val/cow/0.jpg", "no JPEG");
   const std::string data = absl::StrCat("--data ", dir.path(), kSmall);
-  const Result few = Run(dir, absl::StrCat(data, "--out ", dir.Path("own/1")));
+  const Result few =
+      RunTrainer(dir, absl::StrCat(data, "--out ", dir.Path("own/1")));
   EXPECT_EQ(few.code, 0) << few.errors;
   EXPECT_THAT(few.errors, HasSubstr("train/bee/1.jpg: cannot be read"));
   EXPECT_THAT(few.errors, HasSubstr("val/cow/0.jpg: cannot be read"));
-  const Result many =
-      Run(dir, absl::StrCat(data, "--max-broken 0 --out ", dir.Path("own/2")));
+  const Result many = RunTrainer(
+      dir, absl::StrCat(data, "--max-broken 0 --out ", dir.Path("own/2")));
   EXPECT_EQ(many.code, 1);
   EXPECT_THAT(many.errors, HasSubstr("--max-broken"));
 }
@@ -140,8 +142,9 @@ TEST(TrainProgram, TestPicturesOfOtherClassesAreRefused) {
   const TempDir dir;
   WriteFolders(dir);
   dir.Write("val/dog/0.jpg", Jpeg(1));
-  const Result result = Run(dir, absl::StrCat("--data ", dir.path(), " --out ",
-                                              dir.Path("own/1"), kSmall));
+  const Result result =
+      RunTrainer(dir, absl::StrCat("--data ", dir.path(), " --out ",
+                                   dir.Path("own/1"), kSmall));
   EXPECT_EQ(result.code, 1);
   EXPECT_THAT(result.errors, HasSubstr("dog"));
 }

@@ -107,6 +107,7 @@ TEST(Trainer, LogsTheStartEveryEpochAndEverySitting) {
   const std::string log = ReadFileForTest(settings.out + "/train.log.jsonl");
   for (absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty())) {
     const auto entry = nlohmann::json::parse(line);
+    if (entry["event"] == "step") continue;
     events.push_back(entry["event"]);
     if (events.back() == "epoch") {
       EXPECT_EQ(entry["step"].get<int>() % 3, 0);
@@ -122,7 +123,7 @@ TEST(Trainer, LogsTheStartEveryEpochAndEverySitting) {
 TEST(Trainer, CheckpointsWithinAnEpochWhenTheTimeHasCome) {
   const TempDir dir;
   TrainSettings settings = TinySettings(dir.Path("x/1"));
-  settings.checkpoint_minutes = 2;
+  settings.run.checkpoint_minutes = 2;
   SimulatedClock clock;
   auto trainer = MakeTrainer(settings, &clock);
   ASSERT_TRUE(trainer.ok()) << trainer.status();
@@ -153,15 +154,49 @@ TEST(Trainer, ACheckpointOfOtherSettingsIsRefusedUnlessToldToRestart) {
       std::filesystem::exists(settings.out + "/checkpoint.safetensors"));
 }
 
-TEST(Trainer, ADamagedCheckpointIsRefused) {
+void CutShort(const std::string& path) {
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+}
+
+TEST(Trainer, ADamagedCheckpointFallsBackToTheOneBefore) {
   const TempDir dir;
   const TrainSettings settings = TinySettings(dir.Path("x/1"));
   TrainInSittings(settings, kSteps + 1);
-  const std::string path = settings.out + "/checkpoint.safetensors";
-  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  CutShort(settings.out + "/checkpoint.safetensors");
+  const SimulatedClock clock;
+  const auto trainer = MakeTrainer(settings, &clock);
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  EXPECT_EQ((*trainer)->steps(), kSteps - 3);  // of the epoch before
+}
+
+TEST(Trainer, WithoutACheckpointThatIsWholeItIsRefused) {
+  const TempDir dir;
+  const TrainSettings settings = TinySettings(dir.Path("x/1"));
+  TrainInSittings(settings, kSteps + 1);
+  CutShort(settings.out + "/checkpoint.safetensors");
+  CutShort(settings.out + "/checkpoint.previous.safetensors");
   const SimulatedClock clock;
   EXPECT_EQ(MakeTrainer(settings, &clock).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Trainer, LogsEveryStepThatItIsToldTo) {
+  const TempDir dir;
+  TrainSettings settings = TinySettings(dir.Path("x/1"));
+  settings.run.log_steps = 2;
+  TrainInSittings(settings, 5);
+  std::vector<int> steps;
+  const auto log = ReadRunLog(settings.out + "/train.log.jsonl");
+  ASSERT_TRUE(log.ok()) << log.status();
+  for (const nlohmann::ordered_json& line : *log) {
+    if (line["event"] != "step") continue;
+    steps.push_back(line["step"]);
+    EXPECT_GT(line["gradient_norm"].get<double>(), 0);
+    EXPECT_GT(line["smoothed_loss"].get<double>(), 0);
+    EXPECT_GT(line["learning_rate"].get<double>(), 0);
+  }
+  // And at the end of each epoch.
+  EXPECT_THAT(steps, ::testing::ElementsAre(2, 3, 4, 6, 8, 9, 10, 12));
 }
 
 TEST(Trainer, AFinishedRunIsNotTrainedAgain) {

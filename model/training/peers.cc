@@ -1,0 +1,148 @@
+#include "model/training/peers.h"
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ATen/ops/tensor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "torch/csrc/autograd/custom_function.h"
+#include "torch/csrc/distributed/c10d/ProcessGroupGloo.hpp"
+#include "torch/csrc/distributed/c10d/TCPStore.hpp"
+
+namespace groupmamba::training {
+namespace {
+
+// Without what LibTorch adds for its own developers: where in its code, and a
+// stack.
+std::string FirstLine(const std::exception& error) {
+  return std::string(*absl::StrSplit(error.what(), '\n').begin());
+}
+
+class GlooPeers final : public Peers {
+ public:
+  GlooPeers(c10::intrusive_ptr<c10d::ProcessGroupGloo> group,
+            const TimeSource* clock)
+      : group_(std::move(group)), clock_(clock) {}
+
+  int rank() const override { return group_->getRank(); }
+  int size() const override { return group_->getSize(); }
+
+  void Sum(at::Tensor* tensor) override {
+    Exchange(tensor, [this](std::vector<at::Tensor>& tensors) {
+      return group_->allreduce(tensors);
+    });
+  }
+
+  void TakeFromFirst(at::Tensor* tensor) override {
+    Exchange(tensor, [this](std::vector<at::Tensor>& tensors) {
+      return group_->broadcast(tensors);
+    });
+  }
+
+  double seconds() const override { return seconds_; }
+
+ private:
+  using Collective =
+      std::function<c10::intrusive_ptr<c10d::Work>(std::vector<at::Tensor>&)>;
+
+  void Exchange(at::Tensor* tensor, const Collective& collective) {
+    const TimePoint start = clock_->Now();
+    std::vector<at::Tensor> tensors = {*tensor};
+    try {
+      collective(tensors)->wait();
+    } catch (const std::exception& error) {
+      throw std::runtime_error(absl::StrCat(
+          "process ", rank(), " of ", size(),
+          " has lost the others: ", FirstLine(error),
+          ". When all are started again, they go on from the last checkpoint"));
+    }
+    seconds_ += ToSeconds(clock_->Now() - start);
+  }
+
+  const c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  const TimeSource* const clock_;
+  double seconds_ = 0;
+};
+
+c10::intrusive_ptr<c10d::Store> MeetAt(const PeerSpec& spec) {
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<uint16_t>(spec.port);
+  options.isServer = spec.rank == 0;
+  options.numWorkers = spec.size;
+  options.timeout = std::chrono::seconds(spec.timeout_s);
+  if (spec.listen_fd >= 0) options.masterListenFd = spec.listen_fd;
+  return c10::make_intrusive<c10d::TCPStore>(spec.address, options);
+}
+
+std::shared_ptr<gloo::transport::Device> DeviceOf(const PeerSpec& spec) {
+  if (!spec.interface.empty()) {
+    return c10d::ProcessGroupGloo::createDeviceForInterface(spec.interface);
+  }
+  // All on this machine: no other name need lead here.
+  if (spec.address == "127.0.0.1" || spec.address == "localhost") {
+    return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
+  }
+  return c10d::ProcessGroupGloo::createDefaultDevice();
+}
+
+struct AverageFunction : torch::autograd::Function<AverageFunction> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context,
+                            const at::Tensor& tensor, int64_t peers) {
+    context->saved_data["peers"] = peers;
+    at::Tensor mean = tensor.clone();
+    reinterpret_cast<Peers*>(peers)->Average(&mean);
+    return mean;
+  }
+
+  static torch::autograd::variable_list backward(
+      torch::autograd::AutogradContext* context,
+      const torch::autograd::variable_list& gradients) {
+    at::Tensor mean = gradients[0].contiguous().clone();
+    reinterpret_cast<Peers*>(context->saved_data["peers"].toInt())
+        ->Average(&mean);
+    return {mean, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Peers>> Peers::Join(const PeerSpec& spec,
+                                                   const TimeSource* clock) {
+  try {
+    auto options = c10d::ProcessGroupGloo::Options::create(
+        std::chrono::seconds(spec.timeout_s));
+    options->devices.push_back(DeviceOf(spec));
+    return std::make_unique<GlooPeers>(
+        c10::make_intrusive<c10d::ProcessGroupGloo>(MeetAt(spec), spec.rank,
+                                                    spec.size, options),
+        clock);
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(absl::StrCat(
+        "process ", spec.rank, " of ", spec.size,
+        " could not meet the others at ", spec.address, ":", spec.port,
+        " within ", spec.timeout_s, " s: ", FirstLine(error)));
+  }
+}
+
+void Peers::Average(at::Tensor* tensor) {
+  Sum(tensor);
+  tensor->div_(size());
+}
+
+double Peers::SumOf(double number) {
+  at::Tensor sum = at::tensor(number, at::kDouble);
+  Sum(&sum);
+  return sum.item<double>();
+}
+
+at::Tensor DifferentiableAverage(const at::Tensor& tensor, Peers* peers) {
+  return AverageFunction::apply(tensor, reinterpret_cast<int64_t>(peers));
+}
+
+}  // namespace groupmamba::training
