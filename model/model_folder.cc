@@ -107,8 +107,8 @@ absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
   if (!labels.ok()) return InFile(labels_path, labels.status());
   if (labels->size() != static_cast<size_t>(folder.config.classes)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        labels_path, " has ", labels->size(), " lines; the configuration says ",
-        folder.config.classes, " classes"));
+        labels_path, ": has ", labels->size(),
+        " lines; the configuration says ", folder.config.classes, " classes"));
   }
   folder.labels = *std::move(labels);
   return folder;

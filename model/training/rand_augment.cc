@@ -81,15 +81,16 @@ void Equalize(cv::Mat* picture) {
     const int step = (pixels - counts[c][last]) / 255;
     int sum = step / 2;
     for (int v = 0; v < 256; ++v) {
-      tables[c][v] = step == 0 ? static_cast<uint8_t>(v) : Clipped(sum / step);
+      tables[c][v] =
+          static_cast<uint8_t>(step == 0 ? v : std::min(sum / step, 255));
       sum += counts[c][v];
     }
   }
   LookUp(tables, picture);
 }
 
-// Luma as Pillow computes it (ITU-R 601).
-double Gray(const uint8_t* pixel) {
+// Luma (ITU-R 601).
+int Gray(const uint8_t* pixel) {
   return (299 * pixel[0] + 587 * pixel[1] + 114 * pixel[2]) / 1000;
 }
 
@@ -100,7 +101,7 @@ uint8_t Blend(double plain, uint8_t value, double factor) {
 
 void ChangeColor(double factor, cv::Mat* picture) {
   ForEachPixel(picture, [factor](uint8_t* pixel) {
-    const double gray = Gray(pixel);
+    const int gray = Gray(pixel);
     for (int c = 0; c < 3; ++c) pixel[c] = Blend(gray, pixel[c], factor);
   });
 }

@@ -148,8 +148,8 @@ TEST(ScriptTeacher, IsAskedAboutThePicturesAsItWantsThem) {
   // The class is the picture's side over 8; 64 pixels.
   const std::string path =
       WriteScript(dir,
-                  "return torch.one_hot(torch.full([x.size(0)], "
-                  "x.size(2) // 8, dtype=torch.long), 10).float()");
+                  "return torch.eye(10).narrow(0, x.size(2) // 8, "
+                  "1).expand([x.size(0), 10])");
   const auto teacher = LoadTeacher(path, Student(), {.side = 64});
   ASSERT_TRUE(teacher.ok()) << teacher.status();
   const at::Tensor targets = (*teacher)->Targets(BatchOf({0, 1}));
