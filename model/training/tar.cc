@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "base/status_macros.h"
+#include "model/file.h"
 
 namespace groupmamba::training {
 namespace {
@@ -120,10 +121,10 @@ absl::Status CheckExtended(absl::string_view records) {
 
 class Lister {
  public:
-  Lister(std::ifstream file, const TarLimits& limits)
-      : file_(std::move(file)), limits_(limits) {
-    file_.seekg(0, std::ios::end);
-    end_ = file_.tellg();
+  Lister(std::istream* file, const TarLimits& limits)
+      : file_(file), limits_(limits) {
+    file_->seekg(0, std::ios::end);
+    end_ = file_->tellg();
   }
 
   // Of the header that is read: for messages.
@@ -193,11 +194,11 @@ class Lister {
   }
 
   absl::Status Read(int64_t offset, char* to, int64_t size) {
-    file_.seekg(offset);
-    return file_.read(to, size) ? absl::OkStatus() : Wrong("truncated");
+    file_->seekg(offset);
+    return file_->read(to, size) ? absl::OkStatus() : Wrong("truncated");
   }
 
-  std::ifstream file_;
+  std::istream* const file_;
   const TarLimits limits_;
   int64_t end_ = 0;    // of the file
   int64_t place_ = 0;  // of the next header
@@ -205,18 +206,25 @@ class Lister {
 
 }  // namespace
 
+absl::StatusOr<std::vector<TarMember>> ListTar(std::istream* tar,
+                                               const TarLimits& limits) {
+  Lister lister(tar, limits);
+  absl::StatusOr<std::vector<TarMember>> members = lister.List();
+  if (members.ok()) return members;
+  return absl::Status(members.status().code(),
+                      absl::StrCat("at byte ", lister.place(), ": ",
+                                   members.status().message()));
+}
+
 absl::StatusOr<std::vector<TarMember>> ListTar(const std::string& path,
                                                const TarLimits& limits) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
   }
-  Lister lister(std::move(file), limits);
-  absl::StatusOr<std::vector<TarMember>> members = lister.List();
+  absl::StatusOr<std::vector<TarMember>> members = ListTar(&file, limits);
   if (members.ok()) return members;
-  return absl::Status(members.status().code(),
-                      absl::StrCat(path, ": at byte ", lister.place(), ": ",
-                                   members.status().message()));
+  return InFile(path, members.status());
 }
 
 absl::StatusOr<std::vector<uint8_t>> ReadMember(const std::string& path,

@@ -6,6 +6,7 @@
 #define GROUPMAMBA_MODEL_TRAINING_TAR_H_
 
 #include <cstdint>
+#include <istream>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,10 @@ struct TarLimits {
 // Errors: NOT_FOUND; INVALID_ARGUMENT with the file's path and the place.
 absl::StatusOr<std::vector<TarMember>> ListTar(const std::string& path,
                                                const TarLimits& limits = {});
+
+// The same of a stream that can be moved in; the message has the place alone.
+absl::StatusOr<std::vector<TarMember>> ListTar(std::istream* tar,
+                                               const TarLimits& limits);
 
 // The bytes of a member of at most `max_bytes`. INVALID_ARGUMENT: it is larger,
 // or the file is not what it was.
