@@ -33,8 +33,8 @@ at::Tensor BatchNormOverProcesses(const ConvBatchNormRelu& layer,
   {
     const at::NoGradGuard no_grad;
     // What is kept is the unbiased estimate, as at::batch_norm does it.
-    const auto count =
-        static_cast<double>(x.numel() / channels * options.processes);
+    const int64_t all = x.numel() / channels * options.processes;
+    const auto count = static_cast<double>(all);
     layer.running_mean.lerp_(mean, kBatchNormMomentum);
     layer.running_var.lerp_(variance * (count / (count - 1)),
                             kBatchNormMomentum);

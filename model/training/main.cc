@@ -8,12 +8,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ATen/Parallel.h"
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/status_macros.h"
+#include "model/training/curves.h"
 #include "model/training/launch.h"
 #include "model/training/open_pictures.h"
 #include "model/training/peers.h"
@@ -44,6 +46,12 @@ or on many machines (started by torchrun or as a PyTorchJob, which set RANK,
 WORLD_SIZE, MASTER_ADDR and MASTER_PORT), share every batch. Every flag can
 also be a variable, GROUPMAMBA_TRAIN_BATCH for --batch, or a line `name = value` of
 the file that --config names; the earlier in that list wins.
+
+  groupmamba-train --plot RUN [RUN...] [--html FILE]
+
+draws the logs of finished or running runs, folders of theirs: loss, gradient norm,
+accuracy, learning rate and speed, on one page that opens offline (FILE,
+training.html unless it says otherwise).
 
 Exit codes: 0 trained; 1 failed; 2 wrong usage; 3 stopped, to be gone on with.)";
 
@@ -156,19 +164,39 @@ absl::StatusOr<std::optional<PeerSpec>> FindPlace(TrainSettings* settings) {
   return place;
 }
 
-int Main(int argc, char** argv) {
-  TrainSettings settings;
-  CLI::App app(kAbout, "groupmamba-train");
-  app.formatter(std::make_shared<HelpFormatter>());
-  AddFlags(&app, &settings);
+// Reads the command line; a program that is to end with a code, or nothing.
+std::optional<int> Parse(CLI::App* app, int argc, char** argv) {
+  app->formatter(std::make_shared<HelpFormatter>());
   try {
-    app.parse(argc, argv);
+    app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) return app->exit(error);
     std::fprintf(stderr, "groupmamba-train: %s\nTry --help.\n",
                  DescribeUsageError(error).c_str());
     return kUsage;
   }
+  return std::nullopt;
+}
+
+int PlotMain(int argc, char** argv) {
+  std::vector<std::string> folders;
+  std::string html = "training.html";
+  CLI::App app("Draws the logs of training runs.", "groupmamba-train");
+  app.add_option("--plot", folders, "Folders that runs write to, at least one")
+      ->required();
+  app.add_option("--html", html, "The page to write")->capture_default_str();
+  if (const std::optional<int> code = Parse(&app, argc, argv)) return *code;
+  return Report(PlotRuns(folders, html));
+}
+
+int Main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (absl::string_view(argv[i]) == "--plot") return PlotMain(argc, argv);
+  }
+  TrainSettings settings;
+  CLI::App app(kAbout, "groupmamba-train");
+  AddFlags(&app, &settings);
+  if (const std::optional<int> code = Parse(&app, argc, argv)) return *code;
   const auto place = FindPlace(&settings);
   const absl::Status usable =
       place.ok() ? CheckSettings(settings) : place.status();

@@ -91,21 +91,30 @@ std::shared_ptr<gloo::transport::Device> DeviceOf(const PeerSpec& spec) {
   return c10d::ProcessGroupGloo::createDefaultDevice();
 }
 
+// What autograd keeps until the backward pass.
+struct HeldPeers : torch::CustomClassHolder {
+  explicit HeldPeers(Peers* peers) : peers(peers) {}
+
+  Peers* const peers;
+};
+
 struct AverageFunction : torch::autograd::Function<AverageFunction> {
   static at::Tensor forward(torch::autograd::AutogradContext* context,
-                            const at::Tensor& tensor, int64_t peers) {
-    context->saved_data["peers"] = peers;
+                            const at::Tensor& tensor, Peers* peers) {
+    context->saved_data["peers"] =
+        c10::IValue::make_capsule(c10::make_intrusive<HeldPeers>(peers));
     at::Tensor mean = tensor.clone();
-    reinterpret_cast<Peers*>(peers)->Average(&mean);
+    peers->Average(&mean);
     return mean;
   }
 
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext* context,
       const torch::autograd::variable_list& gradients) {
+    const auto held = c10::static_intrusive_pointer_cast<HeldPeers>(
+        context->saved_data["peers"].toCapsule());
     at::Tensor mean = gradients[0].contiguous().clone();
-    reinterpret_cast<Peers*>(context->saved_data["peers"].toInt())
-        ->Average(&mean);
+    held->peers->Average(&mean);
     return {mean, at::Tensor()};
   }
 };
@@ -142,7 +151,7 @@ double Peers::SumOf(double number) {
 }
 
 at::Tensor DifferentiableAverage(const at::Tensor& tensor, Peers* peers) {
-  return AverageFunction::apply(tensor, reinterpret_cast<int64_t>(peers));
+  return AverageFunction::apply(tensor, peers);
 }
 
 }  // namespace groupmamba::training

@@ -199,6 +199,7 @@ absl::Status Trainer::OneStep() {
       learner_->Step(batch, run_.steps, LearningRate(schedule_, run_.steps),
                      EmaDecay(settings_.ema, run_.steps));
   if (!std::isfinite(last_step_.loss)) {
+    Log({{"event", "diverged"}, {"step", run_.steps}});
     return absl::InternalError(absl::StrCat(
         "the loss is not finite at step ", run_.steps,
         "; the last checkpoint is kept: a lower --learning-rate may help"));

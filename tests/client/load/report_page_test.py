@@ -11,40 +11,13 @@ import html.parser
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "testing"))
+import pages  # pylint: disable=wrong-import-position
 import programs  # pylint: disable=wrong-import-position
-
-WIDTHS = {"desktop": 1200, "phone": 390}
-
-# Tells the frame around the page how wide it is and how wide it wants to be.
-PROBE = """<script>
-addEventListener('load', () => setTimeout(() => parent.postMessage(
-  [innerWidth, document.documentElement.scrollWidth,
-   document.querySelectorAll('svg path').length], '*'), 300));
-</script></body>"""
-
-# A frame, since a headless window is never narrower than 500 pixels.
-FRAME = """<!doctype html><html lang="en"><body style="margin:0">
-<iframe src="%s" width="%d" height="%d" style="border:0"></iframe>
-<script>addEventListener('message', (e) => document.body.append('size=' + e.data.join()));
-</script></body></html>"""
-
-
-def chromium(page, width, height, *options):
-  """Opens a page; its final HTML and what the console said."""
-  done = subprocess.run(
-      ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
-       "--hide-scrollbars", "--enable-logging=stderr", "--virtual-time-budget=5000",
-       f"--window-size={width},{height}", *options, page.as_uri()],
-      capture_output=True, text=True, timeout=120, check=False)
-  console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-  return done.stdout, console
-
 
 class Figures(html.parser.HTMLParser):
   """The elements that say where in the JSON their figure is from."""
@@ -75,11 +48,7 @@ def check_page(folder, name, screenshots):
   """What is wrong with the page NAME.html beside NAME.json."""
   wrong = []
   report = json.loads((folder / f"{name}.json").read_text())
-  text = (folder / f"{name}.html").read_text()
-  outside = re.findall(r"(?:src|href|url\()\W*(?:https?:)?//[^\"')\s]+", text)
-  if outside:
-    wrong.append(f"takes something from outside: {outside}")
-  dom, console = chromium(folder / f"{name}.html", 1200, 1000, "--dump-dom")
+  dom, console = pages.chromium(folder / f"{name}.html", 1200, 1000, "--dump-dom")
   if console:
     wrong.append(f"the console says: {console}")
   figures = Figures()
@@ -93,32 +62,14 @@ def check_page(folder, name, screenshots):
     # Whole, or to three digits.
     if abs(float(shown.replace(",", "")) - expected) > 0.006 * abs(expected) + 0.005:
       wrong.append(f"{path} is shown as {shown}, not {expected}")
-  probed = folder / f"{name}-probed.html"
-  probed.write_text(text.replace("</body>", PROBE))
-  for kind, width in WIDTHS.items():
-    height = 2600
-    frame = folder / f"{name}-{kind}.html"
-    frame.write_text(FRAME % (probed.name, width, height))
-    dom, console = chromium(frame, max(width, 500), height, "--dump-dom")
-    size = re.search(r"size=(\d+),(\d+),(\d+)", dom)
-    if console:
-      wrong.append(f"{kind}: the console says: {console}")
-    if not size:
-      wrong.append(f"{kind}: did not open")
-    elif int(size[2]) > int(size[1]):
-      wrong.append(f"{kind}: {size[2]} pixels wide on a screen of {size[1]}")
-    elif int(size[3]) == 0 and report["kind"] == "run":
-      wrong.append(f"{kind}: no line is drawn")
-    if screenshots:
-      chromium(frame, max(width, 500), height,
-               f"--screenshot={screenshots / f'{name}-{kind}.png'}")
-  return wrong
+  lines = 1 if report["kind"] == "run" else 0
+  return wrong + pages.problems(folder / f"{name}.html", lines, screenshots)
 
 
 def main():
   bin_dir = pathlib.Path(sys.argv[1])
   screenshots = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
-  if not shutil.which("chromium"):
+  if pages.missing():
     print("skipped: chromium is not installed (cmake/packages.txt)")
     print("0 passed, 0 failed")
     return 0

@@ -220,6 +220,8 @@ TEST(Trainer, ALossThatIsNotFiniteEndsTheRun) {
   auto trainer = MakeTrainer(settings, &clock);
   ASSERT_TRUE(trainer.ok()) << trainer.status();
   EXPECT_EQ((*trainer)->Run(Never).code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(ReadFileForTest(settings.out + "/train.log.jsonl"),
+              HasSubstr("\"event\":\"diverged\""));
 }
 
 TEST(Trainer, MorePicturesInABatchThanThereAreIsRefused) {

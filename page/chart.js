@@ -21,6 +21,7 @@ const exact = (value) => value.toLocaleString('en-US', {maximumFractionDigits: 6
 // A number to three digits, for people.
 function short(value) {
   const size = Math.abs(value);
+  if (size > 0 && size < 0.1) return String(Number(value.toPrecision(3)));
   const decimals = size >= 99.95 || size === 0 ? 0 : size >= 9.995 ? 1 : 2;
   return value.toLocaleString('en-US', {maximumFractionDigits: decimals});
 }
