@@ -30,7 +30,7 @@
 #include "bench/naive_engine.h"
 #include "bench/provenance.h"
 #include "model/engine.h"
-#include "model/torch_engine.h"
+#include "model/freed_memory.h"
 #include "nlohmann/json.hpp"
 
 namespace groupmamba::bench {

@@ -40,6 +40,12 @@ if(GROUPMAMBA_TORCH)
     ${torch_root}/include ${torch_root}/include/torch/csrc/api/include)
   target_link_libraries(torch_cpu INTERFACE torch_cpu_library torch_c10)
   target_link_options(torch_cpu INTERFACE -Wl,--allow-shlib-undefined)
+  # at::parallel_for is inline, and parallel only in files compiled for OpenMP; the
+  # threads are those of LibTorch's own runtime. (Clang would want one of its own.)
+  add_library(torch_parallel INTERFACE)
+  add_library(torch::parallel ALIAS torch_parallel)
+  target_compile_options(torch_parallel INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fopenmp>)
+  target_link_libraries(torch_parallel INTERFACE torch_cpu ${torch_root}/lib/libgomp.so.1)
 
   # Its part for GPUs. Nothing of ours calls into libtorch_cuda.so by name, so
   # the linker has to be told to keep it.

@@ -7,6 +7,11 @@ set_target_properties(groupmamba-server groupmamba-client groupmamba-convert PRO
 install(TARGETS groupmamba-server groupmamba-decoder groupmamba-client
   groupmamba-convert)
 if(GROUPMAMBA_TORCH)
+  # For Python: PYTHONPATH=<prefix>/lib/groupmamba/python.
+  set_target_properties(groupmamba_torch PROPERTIES INSTALL_RPATH "")
+  install(TARGETS groupmamba_torch DESTINATION lib/groupmamba)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/groupmamba
+    DESTINATION lib/groupmamba/python FILES_MATCHING PATTERN "*.py")
   set(site ${GROUPMAMBA_DEPS_DIR}/site)
   install(FILES
     ${site}/torch/lib/libtorch_cpu.so ${site}/torch/lib/libc10.so

@@ -37,13 +37,14 @@ void ForEachBlock(int64_t channels, Visitor visit) {
 // kPart, and then the others hold 0.
 template <class Simd, bool kPart>
 struct VectorLanes {
+  using Scalar = typename Simd::Scalar;
   using Vec = typename Simd::Vec;
 
-  Vec Load(const float* from) const {
+  Vec Load(const Scalar* from) const {
     if constexpr (kPart) return Simd::LoadPart(from, count);
     return Simd::Load(from);
   }
-  void Store(float* to, Vec x) const {
+  void Store(Scalar* to, Vec x) const {
     if constexpr (kPart) return Simd::StorePart(to, x, count);
     Simd::Store(to, x);
   }

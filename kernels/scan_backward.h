@@ -1,6 +1,7 @@
-// The backward scan over any of the SIMD wrappers, in two passes over each
-// block: the first repeats the forward scan and leaves records, the second
-// walks back.
+// The backward scan over any of the SIMD wrappers, in two passes: the first
+// repeats the forward scan and leaves records, the second walks back. A whole
+// image goes block by block through both; a piece of one (kernels/ss2d_*.h)
+// needs y of all blocks before the second, and hands in what lies around it.
 //
 // With g_t the gradient by h_t, and P_t = exp(Delta_t a) h_(t-1), so that
 // h_t = P_t + Delta_t b_t u_t:
@@ -26,7 +27,12 @@ namespace groupmamba::kernels {
 
 template <class Simd>
 struct ScanBackward {
+  using Scalar = typename Simd::Scalar;
   using Vec = typename Simd::Vec;
+  using Inputs = BasicScanInputs<Scalar>;
+  using Gradients = BasicScanGradients<Scalar>;
+  using Tensor = BasicTokenTensor<Scalar>;
+  using ConstTensor = BasicTokenTensor<const Scalar>;
 
   // What the second pass needs of the first, of one vector at one step.
   struct Record {
@@ -42,16 +48,21 @@ struct ScanBackward {
   struct Call {
     const TokenOrder& order;
     const TokenOrder& reversed;
-    const ScanInputs& in;
-    const ConstTokenTensor& dy;
-    const ScanGradients& out;
+    const Inputs& in;
+    const ConstTensor& dy;
+    const Gradients& out;
     Record* records;  // [step][vector of the block]
+
+    // Of a piece of an image; null: a whole one.
+    const Scalar* states = nullptr;  // [channel], h before the first step
+    Scalar* carry = nullptr;    // [channel]: decay_(t+1) g_(t+1) of the step
+                                // after the last one, then of the first
+    const Tensor* y = nullptr;  // where the first pass leaves y
   };
 
   static void Run(const ScanShape& shape, const TokenOrder& order,
-                  const TokenOrder& reversed, const ScanInputs& in,
-                  const ConstTokenTensor& dy, const ScanGradients& out,
-                  void* scratch) {
+                  const TokenOrder& reversed, const Inputs& in,
+                  const ConstTensor& dy, const Gradients& out, void* scratch) {
     for (int64_t c = 0; c < shape.channels; ++c) {
       out.da[c] = out.dd[c] = out.ddelta_bias[c] = 0;
     }
@@ -69,23 +80,63 @@ struct ScanBackward {
     }
   }
 
+  // The first pass over all blocks of a piece, then the second. `channels` fill
+  // vectors; there is a record for each vector and step.
+  static void RecordPiece(int64_t channels, const Call& call) {
+    ForEachBlockOfPiece(channels, call, [](const auto& block, const Call& its) {
+      RecordStates(block, its);
+    });
+  }
+  static void WalkBackPiece(int64_t channels, const Call& call) {
+    ForEachBlockOfPiece(channels, call, [](const auto& block, const Call& its) {
+      WalkBack(block, its);
+    });
+  }
+
+  template <class Pass>
+  static void ForEachBlockOfPiece(int64_t channels, Call call, Pass pass) {
+    ForEachBlock<Simd, kMaxVectors>(channels, [&]<int kVectors, bool kPart>(
+                                                  int64_t channel, int part) {
+      pass(ScanBlock<Simd, kVectors, kPart>(call.in, 0, channel, part), call);
+      call.records +=
+          kVectors * call.order.outer_count * call.order.inner_count;
+    });
+  }
+
   template <int kVectors, bool kPart>
   static void RecordStates(const ScanBlock<Simd, kVectors, kPart>& block,
                            const Call& call) {
+    if (call.y) {
+      RecordStatesAnd<true>(block, call);
+    } else {
+      RecordStatesAnd<false>(block, call);
+    }
+  }
+
+  template <bool kWithY, int kVectors, bool kPart>
+  static void RecordStatesAnd(const ScanBlock<Simd, kVectors, kPart>& block,
+                              const Call& call) {
     using Block = ScanBlock<Simd, kVectors, kPart>;
-    const ConstTokenTensor us = block.At(call.in.u);
-    const ConstTokenTensor bs = block.AtImage(call.in.b);
-    Vec h[kVectors];
-    for (int v = 0; v < kVectors; ++v) h[v] = Simd::Set(0.0f);
+    const ConstTensor us = block.At(call.in.u);
+    const ConstTensor bs = block.AtImage(call.in.b);
+    const ConstTensor cs = block.AtImage(call.in.c);
+    const Tensor ys = kWithY ? block.At(*call.y) : Tensor{};
+    Vec d[kVectors], h[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      d[v] = block.Load(call.in.d + block.channel(), v);
+      h[v] = call.states ? block.Load(call.states + block.channel(), v)
+                         : Simd::Set(Scalar{0});
+    }
     Record* record = call.records;
     typename Block::Place place(call.order);
     typename Block::Tile tile;
     while (block.NextTile(&place, &tile)) {
       for (int t = 0; t < tile.count; ++t) {
         const int64_t token = tile.token[t];
-        const float* u_row = us.data + token * us.token_stride;
+        const Scalar* u_row = us.data + token * us.token_stride;
         const Vec b = Simd::Set(bs.data[token * bs.token_stride]);
         for (int v = 0; v < kVectors; ++v, ++record) {
+          const Vec u = block.Load(u_row, v);
           const Vec delta = tile.delta[t][v];
           const Vec decay = tile.decay[t][v];
           record->state_before = h[v];
@@ -93,7 +144,12 @@ struct ScanBackward {
           record->delta = delta;
           record->sigmoid = SimdMath<Simd>::SigmoidGivenExp(
               tile.x[t][v], tile.exp_of_minus_abs_x[t][v]);
-          h[v] = Simd::MulAdd(decay, h[v], delta * (b * block.Load(u_row, v)));
+          h[v] = Simd::MulAdd(decay, h[v], delta * (b * u));
+          if constexpr (kWithY) {
+            const Vec c = Simd::Set(cs.data[token * cs.token_stride]);
+            block.Store(ys.data + token * ys.token_stride, v,
+                        Simd::MulAdd(c, h[v], d[v] * u));
+          }
         }
       }
     }
@@ -117,18 +173,20 @@ struct ScanBackward {
       for (int v = 0; v < kVectors; ++v) {
         a[v] = block.a(v);
         d[v] = block.Load(call.in.d + block.channel(), v);
-        carry[v] = da[v] = dd[v] = dbias[v] = Simd::Set(0.0f);
+        carry[v] = call.carry ? block.Load(call.carry + block.channel(), v)
+                              : Simd::Set(Scalar{0});
+        da[v] = dd[v] = dbias[v] = Simd::Set(Scalar{0});
       }
     }
 
     [[gnu::always_inline]] void StepBack(int64_t token, const Record* records) {
       const Vec b_t = Simd::Set(b.data[token * b.token_stride]);
       const Vec c_t = Simd::Set(c.data[token * c.token_stride]);
-      const float* u_row = u.data + token * u.token_stride;
-      const float* dy_row = dy.data + token * dy.token_stride;
-      float* du_row = du.data + token * du.token_stride;
-      float* ddelta_row = ddelta.data + token * ddelta.token_stride;
-      Vec db_t = Simd::Set(0.0f), dc_t = Simd::Set(0.0f);
+      const Scalar* u_row = u.data + token * u.token_stride;
+      const Scalar* dy_row = dy.data + token * dy.token_stride;
+      Scalar* du_row = du.data + token * du.token_stride;
+      Scalar* ddelta_row = ddelta.data + token * ddelta.token_stride;
+      Vec db_t = Simd::Set(Scalar{0}), dc_t = Simd::Set(Scalar{0});
       for (int v = 0; v < kVectors; ++v) {
         const Vec state_before = records[v].state_before;
         const Vec decay = records[v].decay;
@@ -154,15 +212,15 @@ struct ScanBackward {
       }
       // Blocks come in the order of their channels, so this sum's order is
       // fixed.
-      float& db_sum = db.data[token * db.token_stride];
-      float& dc_sum = dc.data[token * dc.token_stride];
+      Scalar& db_sum = db.data[token * db.token_stride];
+      Scalar& dc_sum = dc.data[token * dc.token_stride];
       db_sum = (is_first ? 0 : db_sum) + Simd::Sum(db_t);
       dc_sum = (is_first ? 0 : dc_sum) + Simd::Sum(dc_t);
     }
 
     const ScanBlock<Simd, kVectors, kPart> block;
-    const ConstTokenTensor u, dy, b, c;
-    const TokenTensor du, ddelta, db, dc;
+    const ConstTensor u, dy, b, c;
+    const Tensor du, ddelta, db, dc;
     const bool is_first;  // the first block of the image
     Vec a[kVectors], d[kVectors];
     Vec carry[kVectors];  // decay_(t+1) g_(t+1)
@@ -185,6 +243,8 @@ struct ScanBackward {
       }
     }
     for (int v = 0; v < kVectors; ++v) {
+      if (call.carry)
+        block.Store(call.carry + block.channel(), v, walk.carry[v]);
       AddTo(block, call.out.da, v, walk.da[v]);
       AddTo(block, call.out.dd, v, walk.dd[v]);
       AddTo(block, call.out.ddelta_bias, v, walk.dbias[v]);
@@ -192,8 +252,8 @@ struct ScanBackward {
   }
 
   template <class Block>
-  static void AddTo(const Block& block, float* channels, int v, Vec x) {
-    float* at = channels + block.channel();
+  static void AddTo(const Block& block, Scalar* channels, int v, Vec x) {
+    Scalar* at = channels + block.channel();
     block.Store(at, v, block.Load(at, v) + x);
   }
 };

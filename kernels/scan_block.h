@@ -27,6 +27,7 @@ class ScanBlock {
   static_assert(!kPart || kVectors == 1);
 
  public:
+  using Scalar = typename Simd::Scalar;
   using Vec = typename Simd::Vec;
   using Math = SimdMath<Simd>;
   static constexpr int kLanes = Simd::kLanes;
@@ -69,7 +70,8 @@ class ScanBlock {
     int64_t inner = 0;
   };
 
-  ScanBlock(const ScanInputs& in, int64_t image, int64_t channel, int part)
+  ScanBlock(const BasicScanInputs<Scalar>& in, int64_t image, int64_t channel,
+            int part)
       : image_(image), channel_(channel), part_(part), delta_(At(in.delta)) {
     for (int v = 0; v < kVectors; ++v) {
       a_[v] = Load(in.a + channel, v);
@@ -92,11 +94,11 @@ class ScanBlock {
     return at;
   }
 
-  Vec Load(const float* row, int v) const {
+  Vec Load(const Scalar* row, int v) const {
     if constexpr (kPart) return Simd::LoadPart(row, part_);
     return Simd::Load(row + v * kLanes);
   }
-  void Store(float* row, int v, Vec x) const {
+  void Store(Scalar* row, int v, Vec x) const {
     if constexpr (kPart) return Simd::StorePart(row, x, part_);
     Simd::Store(row + v * kLanes, x);
   }
@@ -121,7 +123,7 @@ class ScanBlock {
   // memory, for all that the compiler knows, so it would load them every time.
   void Discretise(Tile* tile) const {
     const int count = tile->count;
-    const float* const deltas = delta_.data;
+    const Scalar* const deltas = delta_.data;
     const int64_t stride = delta_.token_stride;
     Vec a[kVectors], bias[kVectors];
     for (int v = 0; v < kVectors; ++v) {
@@ -129,7 +131,7 @@ class ScanBlock {
       bias[v] = bias_[v];
     }
     for (int t = 0; t < count; ++t) {
-      const float* row = deltas + tile->token[t] * stride;
+      const Scalar* row = deltas + tile->token[t] * stride;
       for (int v = 0; v < kVectors; ++v) {
         const Vec x = Load(row, v) + bias[v];
         tile->x[t][v] = x;
@@ -153,7 +155,7 @@ class ScanBlock {
   const int64_t image_;
   const int64_t channel_;
   const int part_;
-  const ConstTokenTensor delta_;
+  const BasicTokenTensor<const Scalar> delta_;
   Vec a_[kVectors];
   Vec bias_[kVectors];
 };

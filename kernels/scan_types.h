@@ -26,40 +26,45 @@ struct ScanShape {
   int64_t channels = 0;
 };
 
-// An fp32 tensor [batch, token, channel] whose channels are adjacent. Strides
-// are in elements. A tensor without a channel axis ([batch, token]) uses it
-// too.
-struct TokenTensor {
-  float* data = nullptr;
+// A tensor [batch, token, channel] whose channels are adjacent. Strides are in
+// elements. A tensor without a channel axis ([batch, token]) uses it too.
+template <class Scalar>
+struct BasicTokenTensor {
+  Scalar* data = nullptr;
   int64_t image_stride = 0;
   int64_t token_stride = 0;
 };
-struct ConstTokenTensor {
-  const float* data = nullptr;
-  int64_t image_stride = 0;
-  int64_t token_stride = 0;
-};
+using TokenTensor = BasicTokenTensor<float>;
+using ConstTokenTensor = BasicTokenTensor<const float>;
 
-struct ScanInputs {
-  ConstTokenTensor u;      // [batch, token, channel]
-  ConstTokenTensor delta;  // [batch, token, channel], before bias and softplus
-  ConstTokenTensor b;      // [batch, token]
-  ConstTokenTensor c;      // [batch, token]
-  const float* a = nullptr;           // [channel], negative
-  const float* d = nullptr;           // [channel]
-  const float* delta_bias = nullptr;  // [channel]
+template <class Scalar>
+struct BasicScanInputs {
+  using Tensor = BasicTokenTensor<const Scalar>;
+
+  Tensor u;      // [batch, token, channel]
+  Tensor delta;  // [batch, token, channel], before bias and softplus
+  Tensor b;      // [batch, token]
+  Tensor c;      // [batch, token]
+  const Scalar* a = nullptr;           // [channel], negative
+  const Scalar* d = nullptr;           // [channel]
+  const Scalar* delta_bias = nullptr;  // [channel]
 };
+using ScanInputs = BasicScanInputs<float>;
 
 // Gradients of a loss by the scan's inputs, given dy. All are overwritten.
-struct ScanGradients {
-  TokenTensor du;                // [batch, token, channel]
-  TokenTensor ddelta;            // [batch, token, channel]
-  TokenTensor db;                // [batch, token]
-  TokenTensor dc;                // [batch, token]
-  float* da = nullptr;           // [channel]
-  float* dd = nullptr;           // [channel]
-  float* ddelta_bias = nullptr;  // [channel]
+template <class Scalar>
+struct BasicScanGradients {
+  using Tensor = BasicTokenTensor<Scalar>;
+
+  Tensor du;                      // [batch, token, channel]
+  Tensor ddelta;                  // [batch, token, channel]
+  Tensor db;                      // [batch, token]
+  Tensor dc;                      // [batch, token]
+  Scalar* da = nullptr;           // [channel]
+  Scalar* dd = nullptr;           // [channel]
+  Scalar* ddelta_bias = nullptr;  // [channel]
 };
+using ScanGradients = BasicScanGradients<float>;
 
 }  // namespace groupmamba::kernels
 

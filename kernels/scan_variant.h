@@ -23,18 +23,24 @@ struct TokenOrder {
   int64_t inner_step;
 };
 
-struct ScanVariant {
+template <class Scalar>
+struct BasicScanVariant {
   void (*forward)(const ScanShape& shape, const TokenOrder& order,
-                  const ScanInputs& in, const TokenTensor& y);
+                  const BasicScanInputs<Scalar>& in,
+                  const BasicTokenTensor<Scalar>& y);
   // `reversed` visits the tokens of `order` from the last to the first.
   // `scratch` holds scratch_bytes_per_token for each token of one image.
   void (*backward)(const ScanShape& shape, const TokenOrder& order,
-                   const TokenOrder& reversed, const ScanInputs& in,
-                   const ConstTokenTensor& dy, const ScanGradients& gradients,
-                   void* scratch);
+                   const TokenOrder& reversed,
+                   const BasicScanInputs<Scalar>& in,
+                   const BasicTokenTensor<const Scalar>& dy,
+                   const BasicScanGradients<Scalar>& gradients, void* scratch);
   int64_t scratch_bytes_per_token;
 };
 
+using ScanVariant = BasicScanVariant<float>;
+
+extern const BasicScanVariant<double> kScanDouble;
 extern const ScanVariant kScanPortable;
 extern const ScanVariant kScanAvx2;
 extern const ScanVariant kScanAvx512;

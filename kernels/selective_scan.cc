@@ -8,6 +8,7 @@
 
 #include "absl/algorithm/container.h"
 #include "kernels/scan_variant.h"
+#include "kernels/token_order.h"
 
 namespace groupmamba::kernels {
 namespace {
@@ -27,35 +28,6 @@ const ScanVariant& VariantOf(Isa isa) {
   }
 }
 
-TokenOrder OrderOf(const ScanShape& shape, Direction direction) {
-  const int64_t tokens = shape.height * shape.width;
-  switch (direction) {
-    case Direction::kLeftRight:
-      return {0, 1, 0, tokens, 1};
-    case Direction::kRightLeft:
-      return {tokens - 1, 1, 0, tokens, -1};
-    case Direction::kTopBottom:
-      return {0, shape.width, 1, shape.height, shape.width};
-    case Direction::kBottomTop:
-      return {tokens - 1, shape.width, -1, shape.height, -shape.width};
-  }
-  __builtin_unreachable();
-}
-
-Direction Opposite(Direction direction) {
-  switch (direction) {
-    case Direction::kLeftRight:
-      return Direction::kRightLeft;
-    case Direction::kRightLeft:
-      return Direction::kLeftRight;
-    case Direction::kTopBottom:
-      return Direction::kBottomTop;
-    case Direction::kBottomTop:
-      return Direction::kTopBottom;
-  }
-  __builtin_unreachable();
-}
-
 constexpr std::align_val_t kScratchAlignment{64};
 
 struct ScratchDelete {
@@ -64,6 +36,20 @@ struct ScratchDelete {
   }
 };
 using Scratch = std::unique_ptr<void, ScratchDelete>;
+
+template <class Scalar>
+void RunBackward(const BasicScanVariant<Scalar>& variant,
+                 const ScanShape& shape, Direction direction,
+                 const BasicScanInputs<Scalar>& in,
+                 const BasicTokenTensor<const Scalar>& dy,
+                 const BasicScanGradients<Scalar>& gradients) {
+  const Scratch scratch(
+      ::operator new(variant.scratch_bytes_per_token* shape.height* shape.width,
+                     kScratchAlignment));
+  variant.backward(shape, OrderOf(shape.height, shape.width, direction),
+                   OrderOf(shape.height, shape.width, Opposite(direction)), in,
+                   dy, gradients, scratch.get());
+}
 
 }  // namespace
 
@@ -74,7 +60,8 @@ void SelectiveScan(const ScanShape& shape, Direction direction,
 
 void SelectiveScan(Isa isa, const ScanShape& shape, Direction direction,
                    const ScanInputs& in, const TokenTensor& y) {
-  VariantOf(isa).forward(shape, OrderOf(shape, direction), in, y);
+  VariantOf(isa).forward(shape, OrderOf(shape.height, shape.width, direction),
+                         in, y);
 }
 
 void SelectiveScanBackward(const ScanShape& shape, Direction direction,
@@ -86,13 +73,21 @@ void SelectiveScanBackward(const ScanShape& shape, Direction direction,
 void SelectiveScanBackward(Isa isa, const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients) {
-  const ScanVariant& variant = VariantOf(isa);
-  const Scratch scratch(
-      ::operator new(variant.scratch_bytes_per_token* shape.height* shape.width,
-                     kScratchAlignment));
-  variant.backward(shape, OrderOf(shape, direction),
-                   OrderOf(shape, Opposite(direction)), in, dy, gradients,
-                   scratch.get());
+  RunBackward(VariantOf(isa), shape, direction, in, dy, gradients);
+}
+
+void SelectiveScan(const ScanShape& shape, Direction direction,
+                   const BasicScanInputs<double>& in,
+                   const BasicTokenTensor<double>& y) {
+  kScanDouble.forward(shape, OrderOf(shape.height, shape.width, direction), in,
+                      y);
+}
+
+void SelectiveScanBackward(const ScanShape& shape, Direction direction,
+                           const BasicScanInputs<double>& in,
+                           const BasicTokenTensor<const double>& dy,
+                           const BasicScanGradients<double>& gradients) {
+  RunBackward(kScanDouble, shape, direction, in, dy, gradients);
 }
 
 }  // namespace groupmamba::kernels

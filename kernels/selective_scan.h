@@ -10,7 +10,7 @@
 //
 // with Delta, b and c depending on the input (zero-order hold; Gu and Dao,
 // Mamba, arXiv:2312.00752, equations 2 and 4 with N = 1; Euler step for b as in
-// its code). Everything is fp32.
+// its code). fp32, but for two functions at the end.
 //
 // Directions are index arithmetic: tensors stay row-major by token
 // (token = row * width + column) whatever the direction, and nothing is copied.
@@ -44,6 +44,15 @@ void SelectiveScanBackward(const ScanShape& shape, Direction direction,
 void SelectiveScanBackward(Isa isa, const ScanShape& shape, Direction direction,
                            const ScanInputs& in, const ConstTokenTensor& dy,
                            const ScanGradients& gradients);
+
+// In double, portable and slow: for derivatives by differences.
+void SelectiveScan(const ScanShape& shape, Direction direction,
+                   const BasicScanInputs<double>& in,
+                   const BasicTokenTensor<double>& y);
+void SelectiveScanBackward(const ScanShape& shape, Direction direction,
+                           const BasicScanInputs<double>& in,
+                           const BasicTokenTensor<const double>& dy,
+                           const BasicScanGradients<double>& gradients);
 
 }  // namespace groupmamba::kernels
 

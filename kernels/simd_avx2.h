@@ -9,6 +9,7 @@
 namespace groupmamba::kernels {
 
 struct SimdAvx2 {
+  using Scalar = float;
   static constexpr int kLanes = 8;
   using Vec = __m256;
 

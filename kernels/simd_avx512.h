@@ -11,6 +11,7 @@
 namespace groupmamba::kernels {
 
 struct SimdAvx512 {
+  using Scalar = float;
   static constexpr int kLanes = 16;
   using Vec = __m512;
 

@@ -17,6 +17,16 @@ typename Simd::Vec Activated(typename Simd::Vec x) {
   }
 }
 
+// Its derivative.
+template <class Simd, Activation kActivation>
+typename Simd::Vec ActivationSlope(typename Simd::Vec x) {
+  if constexpr (kActivation == Activation::kSilu) {
+    return SimdMath<Simd>::SiluAndSlope(x).slope;
+  } else {
+    return SimdMath<Simd>::GeluSlope(x);
+  }
+}
+
 }  // namespace groupmamba::kernels
 
 #endif  // GROUPMAMBA_KERNELS_TOKEN_ACTIVATION_H_

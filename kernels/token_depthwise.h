@@ -1,5 +1,6 @@
 // The 3x3 depthwise convolution over any of the SIMD wrappers:
-// kernels/token_kernels.h says what it computes.
+// kernels/token_kernels.h says what it computes. What becomes of a sum is a
+// parameter (Finish), for the convolutions of kernels/ss2d_core.h.
 //
 // Each load of an input serves up to three outputs: kTokens adjacent outputs of
 // a row are summed at once in registers, one input column after the other, and
@@ -20,58 +21,81 @@ namespace groupmamba::kernels {
 
 template <class Simd>
 struct TokenDepthwise {
+  using Scalar = typename Simd::Scalar;
   using Vec = typename Simd::Vec;
 
   // Walked through one after the other, so that three rows of input stay in the
   // first-level cache: 21 KiB at 56 tokens a row.
   static constexpr int64_t kChunkChannels = 32;
 
+  // Where the tokens of a picture lie; in the order of rows or any other that
+  // has constant steps.
+  template <class T>
+  struct Plane {
+    T* data;  // the token at row 0, column 0
+    int64_t row_step;
+    int64_t column_step;
+  };
+
   struct Call {
     const DepthwiseShape shape;
-    const ConstTokens x;
-    const float* const weight;
-    const float* const bias;
-    const Tokens y;
+    const Plane<const Scalar> x;
+    const Scalar* const weight;  // [9], weight_stride from tap to tap
+    const int64_t weight_stride;
+    const Scalar* const bias;
+    const Plane<Scalar> y;
+  };
+
+  template <Activation kActivation>
+  struct Activate {
+    template <class Lanes>
+    void operator()(Lanes lanes, Scalar* y, Vec sum) const {
+      lanes.Store(y, Activated<Simd, kActivation>(sum));
+    }
   };
 
   static void Run(const DepthwiseShape& shape, Activation activation,
-                  const ConstTokens& x, const float* weight, const float* bias,
-                  const Tokens& y) {
-    const Call call{shape, x, weight, bias, y};
+                  const BasicConstTokens<Scalar>& x, const Scalar* weight,
+                  const Scalar* bias, const BasicTokens<Scalar>& y) {
+    const Call call{shape,  {x.data, shape.width * x.stride, x.stride},
+                    weight, shape.channels,
+                    bias,   {y.data, shape.width * y.stride, y.stride}};
     if (activation == Activation::kSilu) {
-      RunWith<Activation::kSilu>(call);
+      RunWith(call, Activate<Activation::kSilu>{});
     } else {
-      RunWith<Activation::kGelu>(call);
+      RunWith(call, Activate<Activation::kGelu>{});
     }
   }
 
-  template <Activation kActivation>
-  static void RunWith(const Call& call) {
+  // finish(lanes, the output's channels in call.y, their sums), for every token
+  // and vector.
+  template <class Finish>
+  static void RunWith(const Call& call, Finish finish) {
     const int64_t channels = call.shape.channels;
     for (int64_t c = 0; c < channels; c += kChunkChannels) {
       const int64_t end =
           c + kChunkChannels < channels ? c + kChunkChannels : channels;
       for (int64_t row = 0; row < call.shape.rows; ++row) {
-        Row<kActivation>(call, row, c, end - c);
+        Row(call, row, c, end - c, finish);
       }
     }
   }
 
   // Seven at a time: the networks' pictures are multiples of seven wide, and
   // seven sums, three weights and an input fit sixteen registers.
-  template <Activation kActivation>
+  template <class Finish>
   static void Row(const Call& call, int64_t row, int64_t channel,
-                  int64_t channels) {
+                  int64_t channels, Finish finish) {
     const int64_t width = call.shape.width;
     int64_t column = 0;
     for (; column + 7 <= width; column += 7) {
-      Columns<kActivation, 7>(call, {row, column}, channel, channels);
+      Columns<7>(call, {row, column}, channel, channels, finish);
     }
     for (; column + 3 <= width; column += 3) {
-      Columns<kActivation, 3>(call, {row, column}, channel, channels);
+      Columns<3>(call, {row, column}, channel, channels, finish);
     }
     for (; column < width; ++column) {
-      Columns<kActivation, 1>(call, {row, column}, channel, channels);
+      Columns<1>(call, {row, column}, channel, channels, finish);
     }
   }
 
@@ -81,28 +105,29 @@ struct TokenDepthwise {
   };
 
   // The outputs from `place` on, kTokens of them.
-  template <Activation kActivation, int kTokens>
+  template <int kTokens, class Finish>
   static void Columns(const Call& call, const Place& place, int64_t channel,
-                      int64_t channels) {
+                      int64_t channels, Finish finish) {
     const DepthwiseShape& shape = call.shape;
-    const int64_t token = place.row * shape.width + place.column;
-    const float* const x = call.x.data + token * call.x.stride + channel;
-    float* const y = call.y.data + token * call.y.stride + channel;
+    const Scalar* const x = call.x.data + place.row * call.x.row_step +
+                            place.column * call.x.column_step + channel;
+    Scalar* const y = call.y.data + place.row * call.y.row_step +
+                      place.column * call.y.column_step + channel;
     const Neighbours near{.above = place.row > 0 || shape.above,
                           .below = place.row + 1 < shape.rows || shape.below,
                           .left = place.column > 0,
                           .right = place.column + kTokens < shape.width,
-                          .stride = call.x.stride,
-                          .row_stride = shape.width * call.x.stride,
+                          .stride = call.x.column_step,
+                          .row_stride = call.x.row_step,
                           .weight = call.weight + channel,
-                          .weight_stride = shape.channels};
-    const int64_t y_stride = call.y.stride;
-    const float* const bias = call.bias + channel;
+                          .weight_stride = call.weight_stride};
+    const int64_t y_stride = call.y.column_step;
+    const Scalar* const bias = call.bias + channel;
     ForEachVector<Simd>(channels, [&](int64_t c, auto lanes) {
       Vec sum[kTokens];
       Sum<kTokens>(near, lanes, c, x + c, lanes.Load(bias + c), sum);
       for (int t = 0; t < kTokens; ++t) {
-        lanes.Store(y + t * y_stride + c, Activated<Simd, kActivation>(sum[t]));
+        finish(lanes, y + t * y_stride + c, sum[t]);
       }
     });
   }
@@ -115,16 +140,16 @@ struct TokenDepthwise {
     bool right;
     int64_t stride;
     int64_t row_stride;
-    const float* weight;
+    const Scalar* weight;
     int64_t weight_stride;  // from tap to tap
   };
 
   template <int kTokens, class Lanes>
   [[gnu::always_inline]] static void Sum(const Neighbours& near, Lanes lanes,
-                                         int64_t channel, const float* x,
+                                         int64_t channel, const Scalar* x,
                                          Vec bias, Vec (&sum)[kTokens]) {
     for (int t = 0; t < kTokens; ++t) sum[t] = bias;
-    const float* const tap = near.weight + channel;
+    const Scalar* const tap = near.weight + channel;
     const int64_t next_row = 3 * near.weight_stride;
     if (near.above) AddRow<kTokens>(near, lanes, x - near.row_stride, tap, sum);
     AddRow<kTokens>(near, lanes, x, tap + next_row, sum);
@@ -137,7 +162,7 @@ struct TokenDepthwise {
   // The three taps of one row.
   template <int kTokens, class Lanes>
   [[gnu::always_inline]] static void AddRow(const Neighbours& near, Lanes lanes,
-                                            const float* in, const float* tap,
+                                            const Scalar* in, const Scalar* tap,
                                             Vec (&sum)[kTokens]) {
     const int64_t stride = near.stride;
     const Vec left = lanes.Load(tap);

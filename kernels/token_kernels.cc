@@ -54,6 +54,12 @@ void DepthwiseConv(Isa isa, const DepthwiseShape& shape, Activation activation,
   VariantOf(isa).depthwise_conv(shape, activation, x, weight, bias, y);
 }
 
+void DepthwiseConvBackward(Isa isa, const DepthwiseShape& shape,
+                           Activation activation,
+                           const DepthwiseGradients& gradients) {
+  VariantOf(isa).depthwise_conv_backward(shape, activation, gradients);
+}
+
 void Activate(Isa isa, Activation activation, int64_t n, const float* x,
               float* y) {
   VariantOf(isa).activate(activation, n, x, y);

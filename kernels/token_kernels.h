@@ -59,6 +59,14 @@ void DepthwiseConv(Isa isa, const DepthwiseShape& shape, Activation activation,
                    ConstTokens x, const float* weight, const float* bias,
                    Tokens y);
 
+// The gradients by x, by the taps and by the bias of DepthwiseConv over a whole
+// picture (shape.above and shape.below are false), given dy. The convolution's
+// sums are computed again; gradients are summed over tokens in ascending order,
+// row by row.
+void DepthwiseConvBackward(Isa isa, const DepthwiseShape& shape,
+                           Activation activation,
+                           const DepthwiseGradients& gradients);
+
 // y = activation(x) of n adjacent floats. In place.
 //
 // Errors are below 5e-7 max(1, |x|); kernels/simd_math.h says more. From x = -6

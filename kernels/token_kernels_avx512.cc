@@ -2,6 +2,7 @@
 // its flags.
 #include "kernels/simd_avx512.h"
 #include "kernels/token_depthwise.h"
+#include "kernels/token_depthwise_backward.h"
 #include "kernels/token_elementwise.h"
 #include "kernels/token_norm.h"
 #include "kernels/token_variant.h"
@@ -14,6 +15,7 @@ const TokenVariant kTokenAvx512 = {
     &TokenNorm<SimdAvx512>::Gated,
     &TokenElementwise<SimdAvx512>::ColumnSums,
     &TokenDepthwise<SimdAvx512>::Run,
+    &TokenDepthwiseBackward<SimdAvx512>::Run,
     &TokenElementwise<SimdAvx512>::Activate,
     &TokenElementwise<SimdAvx512>::ScaleChannels,
     &TokenElementwise<SimdAvx512>::Add,

@@ -2,6 +2,7 @@
 // file its flags.
 #include "kernels/simd_portable.h"
 #include "kernels/token_depthwise.h"
+#include "kernels/token_depthwise_backward.h"
 #include "kernels/token_elementwise.h"
 #include "kernels/token_norm.h"
 #include "kernels/token_variant.h"
@@ -14,6 +15,7 @@ const TokenVariant kTokenPortable = {
     &TokenNorm<SimdPortable>::Gated,
     &TokenElementwise<SimdPortable>::ColumnSums,
     &TokenDepthwise<SimdPortable>::Run,
+    &TokenDepthwiseBackward<SimdPortable>::Run,
     &TokenElementwise<SimdPortable>::Activate,
     &TokenElementwise<SimdPortable>::ScaleChannels,
     &TokenElementwise<SimdPortable>::Add,

@@ -10,29 +10,36 @@
 
 namespace groupmamba::kernels {
 
-// An fp32 tensor [token, channel] whose channels are adjacent; `stride` floats,
-// at least as many as it has channels, lie between one token's first channel
-// and the next one's.
-struct ConstTokens {
-  const float* data = nullptr;
+// A tensor [token, channel] whose channels are adjacent; `stride` elements lie
+// between one token's first channel and the next one's.
+template <class Scalar>
+struct BasicConstTokens {
+  const Scalar* data = nullptr;
   int64_t stride = 0;
 };
-struct Tokens {
+template <class Scalar>
+struct BasicTokens {
   // What may be written may be read. Always inline, so that no copy compiled
   // for one instruction set is left for the linker to choose.
   // NOLINTNEXTLINE(google-explicit-constructor): implicit, as to const.
-  [[gnu::always_inline]] operator ConstTokens() const { return {data, stride}; }
+  [[gnu::always_inline]] operator BasicConstTokens<Scalar>() const {
+    return {data, stride};
+  }
 
-  float* data = nullptr;
+  Scalar* data = nullptr;
   int64_t stride = 0;
 };
+using ConstTokens = BasicConstTokens<float>;
+using Tokens = BasicTokens<float>;
 
 // Of a layer normalisation.
-struct NormWeights {
-  const float* weight = nullptr;  // [channel]
-  const float* bias = nullptr;    // [channel]
-  float epsilon = 0;              // added to the variance; above 0
+template <class Scalar>
+struct BasicNormWeights {
+  const Scalar* weight = nullptr;  // [channel]
+  const Scalar* bias = nullptr;    // [channel]
+  Scalar epsilon = 0;              // added to the variance; above 0
 };
+using NormWeights = BasicNormWeights<float>;
 
 enum class Activation {
   kSilu,  // x / (1 + e^-x)
@@ -48,6 +55,18 @@ struct DepthwiseShape {
   // buffer and takes part; if not, the picture ends there and zeros do.
   bool above = false;
   bool below = false;
+};
+
+// What the gradient of a picture's depthwise convolution is made of, and where
+// it goes: everything is overwritten.
+struct DepthwiseGradients {
+  ConstTokens x;
+  const float* weight = nullptr;  // [9][channel]
+  const float* bias = nullptr;    // [channel]
+  ConstTokens dy;
+  Tokens dx;
+  float* dw = nullptr;       // [10][channel]: by the taps and by the bias
+  float* scratch = nullptr;  // [10 + tokens][channel]
 };
 
 }  // namespace groupmamba::kernels

@@ -29,6 +29,9 @@ struct TokenVariant {
   void (*depthwise_conv)(const DepthwiseShape& shape, Activation activation,
                          const ConstTokens& x, const float* weight,
                          const float* bias, const Tokens& y);
+  void (*depthwise_conv_backward)(const DepthwiseShape& shape,
+                                  Activation activation,
+                                  const DepthwiseGradients& gradients);
   void (*activate)(Activation activation, int64_t n, const float* x, float* y);
   void (*scale_channels)(int64_t tokens, int64_t channels, const ConstTokens& x,
                          const float* scale, const Tokens& y);

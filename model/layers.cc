@@ -84,12 +84,6 @@ at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
 DepthwiseConv::DepthwiseConv(const ParameterScope& scope)
     : weight(scope.Get("weight")), bias(scope.Get("bias")) {}
 
-at::Tensor DepthwiseConv::operator()(const at::Tensor& x, Grid grid) const {
-  return TokensOf(at::conv2d(PictureOf(x, grid), weight, bias, /*stride=*/1,
-                             /*padding=*/1, /*dilation=*/1,
-                             /*groups=*/weight.size(0)));
-}
-
 FeedForward::FeedForward(const ParameterScope& scope)
     : fc1(scope / "fc1"), fc2(scope / "fc2") {}
 
@@ -163,15 +157,6 @@ Tokens Stem::operator()(const at::Tensor& picture,
     y = convolution(y, options);
   }
   return projection(y);
-}
-
-at::Tensor PictureOf(const at::Tensor& tokens, Grid grid) {
-  return tokens.view({tokens.size(0), grid.height, grid.width, tokens.size(2)})
-      .permute({0, 3, 1, 2});
-}
-
-at::Tensor TokensOf(const at::Tensor& picture) {
-  return picture.permute({0, 2, 3, 1}).flatten(1, 2);
 }
 
 at::Tensor DropPath(const at::Tensor& branch, double probability) {

@@ -15,7 +15,9 @@
 
 #include "ATen/core/Tensor.h"
 #include "absl/strings/string_view.h"
+#include "model/grid.h"
 #include "model/network.h"
+#include "model/picture_tokens.h"
 
 namespace groupmamba {
 
@@ -37,12 +39,6 @@ class ParameterScope {
  private:
   const TensorMap& tensors_;
   std::string prefix_;
-};
-
-// Height and width of a token tensor's grid; height * width = tokens.
-struct Grid {
-  int64_t height = 0;
-  int64_t width = 0;
 };
 
 struct Tokens {
@@ -77,7 +73,6 @@ struct LayerNorm {
 // 3x3 with stride 1 and zero padding 1, every channel by itself.
 struct DepthwiseConv {
   explicit DepthwiseConv(const ParameterScope& scope);
-  at::Tensor operator()(const at::Tensor& x, Grid grid) const;
 
   at::Tensor weight;  // [channels, 1, 3, 3]
   at::Tensor bias;    // [channels]
@@ -141,10 +136,6 @@ struct Stem {
   std::array<ConvBatchNormRelu, 3> convolutions;
   PatchEmbedding projection;
 };
-
-// The channels_last picture in the memory of a token tensor, and back.
-at::Tensor PictureOf(const at::Tensor& tokens, Grid grid);
-at::Tensor TokensOf(const at::Tensor& picture);
 
 // While training, leaves the branch out for each picture of the batch with the
 // given probability, and scales it up where it stays. Zero: `branch` itself.

@@ -6,9 +6,9 @@
 
 #include "ATen/TensorOperators.h"
 #include "ATen/ops/cat.h"
-#include "ATen/ops/gelu.h"
 #include "absl/strings/str_cat.h"
 #include "model/block.h"
+#include "model/depthwise_op.h"
 #include "model/ss2d.h"
 
 namespace groupmamba {
@@ -81,7 +81,8 @@ class ConvolutionalFeedForward {
         fc2_(scope / "fc2") {}
 
   at::Tensor Forward(const at::Tensor& x, Grid grid) const {
-    return fc2_(at::gelu(convolution_(fc1_(x), grid)));
+    return fc2_(
+        DepthwiseGelu(fc1_(x), convolution_.weight, convolution_.bias, grid));
   }
 
  private:

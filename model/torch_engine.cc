@@ -2,8 +2,6 @@
 
 #include "model/torch_engine.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -17,6 +15,7 @@
 #include "base/status_macros.h"
 #include "c10/core/InferenceMode.h"
 #include "model/catch_torch.h"
+#include "model/freed_memory.h"
 #include "model/network.h"
 #include "model/normalisation.h"
 #include "model/tensors.h"
@@ -102,15 +101,6 @@ class TorchEngine final : public Engine {
 };
 
 }  // namespace
-
-void KeepFreedMemory() {
-  constexpr int kBytes = 1 << 30;
-  mallopt(M_MMAP_THRESHOLD, kBytes);
-  mallopt(M_TRIM_THRESHOLD, kBytes);
-  // At least the 64 MiB of a thread's heap, which is otherwise unmapped when
-  // empty.
-  mallopt(M_TOP_PAD, 1 << 27);
-}
 
 absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(
     const ModelFolder& model, int threads) {

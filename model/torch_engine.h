@@ -17,12 +17,6 @@ namespace groupmamba {
 absl::StatusOr<std::unique_ptr<Engine>> LoadTorchEngine(
     const ModelFolder& model, int threads);
 
-// glibc maps every large activation afresh and gives it back, which costs
-// LibTorch hundreds of thousands of page faults a batch. After this it keeps
-// them. Process-wide, takes effect at any time; LoadTorchEngine calls it. Not
-// in a build without LibTorch.
-void KeepFreedMemory();
-
 }  // namespace groupmamba
 
 #endif  // GROUPMAMBA_MODEL_TORCH_ENGINE_H_

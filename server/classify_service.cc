@@ -193,7 +193,7 @@ ClassifyService::ClassifyStream(grpc::CallbackServerContext* context) {
   const TimePoint deadline = DeadlineOf(*context, *clock_);
   const uint64_t client = ClientIdOfPeer(context->peer());
   return new Stream(
-      kStreamWindow, StreamOrder::kAsDone,
+      streams_, kStreamWindow, StreamOrder::kAsDone,
       [this, deadline, client,
        stream = BeginStream(*records_, Protocol::kGrpc, *context)](
           const v1::ClassifyStreamRequest& item,

@@ -8,6 +8,7 @@
 #include "proto/groupmamba/v1/classifier.grpc.pb.h"
 #include "server/call_records.h"
 #include "server/model_repository.h"
+#include "server/open_streams.h"
 #include "server/pipeline.h"
 
 namespace groupmamba {
@@ -16,10 +17,12 @@ namespace groupmamba {
 class ClassifyService final : public v1::Classifier::CallbackService {
  public:
   ClassifyService(Pipeline* pipeline, const ModelRepository* models,
-                  CallRecords* records, const Clock* clock)
+                  CallRecords* records, OpenStreams* streams,
+                  const Clock* clock)
       : pipeline_(pipeline),
         models_(models),
         records_(records),
+        streams_(streams),
         clock_(clock) {}
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
@@ -46,6 +49,7 @@ class ClassifyService final : public v1::Classifier::CallbackService {
   Pipeline* const pipeline_;
   const ModelRepository* const models_;
   CallRecords* const records_;
+  OpenStreams* const streams_;
   const Clock* const clock_;
 };
 

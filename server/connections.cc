@@ -43,8 +43,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   TimePoint unfinished_since() const { return unfinished_since_; }
 
   // Plain HTTP/2. False: the connection has ended.
-  bool Read(const uint8_t* data, size_t size) {
+  bool Read(uint8_t* data, size_t size) {
     if (ended_) return false;
+    if (all_->hide_new_calls_) counter_.HideNewCalls();
     std::optional<Abuse> abuse = counter_.Read(data, size, all_->clock_->Now());
     unfinished_since_ = counter_.unfinished_since();
     const int64_t more = counter_.unfinished_bytes() - unfinished_bytes_;
@@ -216,7 +217,7 @@ bool OnReceived(int fd, const msghdr& message, size_t size) {
   if (connection == nullptr || !connection->guarded()) return true;
   if (connection->ended()) return false;
   for (size_t i = 0; i < message.msg_iovlen && size > 0; ++i) {
-    const auto* data = static_cast<const uint8_t*>(message.msg_iov[i].iov_base);
+    auto* const data = static_cast<uint8_t*>(message.msg_iov[i].iov_base);
     const size_t piece = std::min(size, message.msg_iov[i].iov_len);
     size -= piece;
     if (connection->tls()) {
@@ -231,10 +232,10 @@ bool OnReceived(int fd, const msghdr& message, size_t size) {
   return true;
 }
 
-bool OnDecrypted(void* ssl, const void* data, size_t size) {
+bool OnDecrypted(void* ssl, void* data, size_t size) {
   Connection* const connection = ConnectionOf(static_cast<SSL*>(ssl));
   return connection == nullptr ||
-         connection->Read(static_cast<const uint8_t*>(data), size);
+         connection->Read(static_cast<uint8_t*>(data), size);
 }
 
 void OnClose(int fd) {

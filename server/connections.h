@@ -61,6 +61,9 @@ class Connections : public std::enable_shared_from_this<Connections> {
   // Counts a connection that was refused for another reason.
   void CountRefused() { ++refused_; }
 
+  // For a server that ends: FrameCounter::HideNewCalls on each.
+  void HideNewCalls() { hide_new_calls_ = true; }
+
   // Disconnects those whose frames or messages take too long.
   void CloseSlow();
 
@@ -87,6 +90,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::atomic<int64_t> refused_ = 0;
   std::array<std::atomic<int64_t>, kAbuseCount> abused_ = {};
   std::atomic<int64_t> unfinished_bytes_ = 0;
+  std::atomic<bool> hide_new_calls_ = false;
   LogLimit log_limit_;
 
   mutable Mutex mutex_;
@@ -95,12 +99,12 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
 // ---- for server/socket_hooks.cc
 
-// `size` bytes were received from a socket into the message's pieces. False:
-// the connection has ended; nobody may see them.
+// `size` bytes were received from a socket into the message's pieces, and may
+// be changed. False: the connection has ended; nobody may see them.
 bool OnReceived(int fd, const msghdr& message, size_t size);
 
 // The same for what came out of TLS. `ssl` is OpenSSL's SSL, a server's.
-bool OnDecrypted(void* ssl, const void* data, size_t size);
+bool OnDecrypted(void* ssl, void* data, size_t size);
 
 // Comes before a file is closed.
 void OnClose(int fd);

@@ -16,10 +16,13 @@ constexpr uint8_t kHeaders = 1;
 constexpr uint8_t kRstStream = 3;
 constexpr uint8_t kSettings = 4;
 constexpr uint8_t kContinuation = 9;
+constexpr uint8_t kUnknown = 0xff;
 constexpr uint8_t kEndStream = 1;  // of DATA and HEADERS
 constexpr uint8_t kAck = 1;        // of SETTINGS
 constexpr uint8_t kEndHeaders = 4;
 constexpr uint8_t kPadded = 8;
+
+constexpr size_t kTypeAt = 3;  // in a frame's header
 
 // What earns control frames, and resets: see FrameLimits.
 constexpr double kControlsPerCall = 8;
@@ -51,7 +54,7 @@ FrameCounter::FrameCounter(const FrameLimits& limits)
       resets_(limits.reset_burst, limits.resets_per_second),
       controls_(limits.control_burst, limits.controls_per_second) {}
 
-std::optional<Abuse> FrameCounter::Read(const uint8_t* data, size_t size,
+std::optional<Abuse> FrameCounter::Read(uint8_t* data, size_t size,
                                         TimePoint now) {
   if (std::exchange(read_before_, true)) {
     resets_.Refill(now - now_);
@@ -86,7 +89,7 @@ TimePoint FrameCounter::unfinished_since() const {
   return std::min(frame_began_, oldest_upload_);
 }
 
-std::optional<Abuse> FrameCounter::ReadPreface(const uint8_t** data,
+std::optional<Abuse> FrameCounter::ReadPreface(uint8_t** data,
                                                const uint8_t* end) {
   const size_t size =
       std::min<size_t>(end - *data, kPrefaceSize - preface_size_);
@@ -99,19 +102,30 @@ std::optional<Abuse> FrameCounter::ReadPreface(const uint8_t** data,
 }
 
 // True: it is complete.
-bool FrameCounter::ReadFrameHeader(const uint8_t** data, const uint8_t* end) {
+bool FrameCounter::ReadFrameHeader(uint8_t** data, const uint8_t* end) {
   if (frame_began_ == kForever) frame_began_ = now_;
   const size_t size =
       std::min<size_t>(end - *data, sizeof(header_) - header_size_);
   std::memcpy(header_ + header_size_, *data, size);
+  if (header_size_ <= kTypeAt && kTypeAt < header_size_ + size) {
+    HideType(*data + (kTypeAt - header_size_));
+  }
   header_size_ += size;
   *data += size;
   if (header_size_ < sizeof(header_)) return false;
   payload_left_ = BigEndian(header_, 3);
-  type_ = header_[3];
+  type_ = header_[kTypeAt];
   flags_ = header_[4];
   stream_ = BigEndian(header_ + 5, 4) & 0x7fffffff;
   return true;
+}
+
+// A server is sent headers only where a call begins.
+void FrameCounter::HideType(uint8_t* type) {
+  if (*type == kHeaders) hidden_ = hide_new_calls_;
+  if (hidden_ && (*type == kHeaders || *type == kContinuation)) {
+    *type = kUnknown;
+  }
 }
 
 std::optional<Abuse> FrameCounter::BeginFrame() {
@@ -184,7 +198,7 @@ void FrameCounter::BeginData() {
   upload_began_ = upload_.began;
 }
 
-void FrameCounter::ReadPayload(const uint8_t** data, const uint8_t* end) {
+void FrameCounter::ReadPayload(uint8_t** data, const uint8_t* end) {
   const auto size =
       static_cast<uint32_t>(std::min<size_t>(end - *data, payload_left_));
   if (type_ == kData) ReadData(*data, size);

@@ -74,7 +74,15 @@ class FrameCounter {
   explicit FrameCounter(const FrameLimits& limits);
 
   // What was received next. Not to be called again once it has returned abuse.
-  std::optional<Abuse> Read(const uint8_t* data, size_t size, TimePoint now);
+  // Changes it where new calls are hidden.
+  std::optional<Abuse> Read(uint8_t* data, size_t size, TimePoint now);
+
+  // From now on, frames that begin a call become frames of a type that HTTP/2
+  // does not know, which its readers must ignore (RFC 9113, section 5.5). For a
+  // server that ends: gRPC 1.51 answers with CANCELLED what comes between its
+  // Shutdown and the client's reading of GOAWAY. What it never saw, its last
+  // GOAWAY declares unseen, and clients send it elsewhere by themselves.
+  void HideNewCalls() { hide_new_calls_ = true; }
 
   // What was received of messages that are not complete.
   int64_t unfinished_bytes() const { return unfinished_bytes_; }
@@ -94,14 +102,15 @@ class FrameCounter {
     TimePoint began = kForever;
   };
 
-  std::optional<Abuse> ReadPreface(const uint8_t** data, const uint8_t* end);
-  bool ReadFrameHeader(const uint8_t** data, const uint8_t* end);
+  std::optional<Abuse> ReadPreface(uint8_t** data, const uint8_t* end);
+  bool ReadFrameHeader(uint8_t** data, const uint8_t* end);
+  void HideType(uint8_t* type);
   std::optional<Abuse> BeginFrame();
   std::optional<Abuse> BeginHeaders();
   bool IsNew(uint32_t stream) const { return stream > settled_stream_; }
   void SettleStreams();
   void BeginData();
-  void ReadPayload(const uint8_t** data, const uint8_t* end);
+  void ReadPayload(uint8_t** data, const uint8_t* end);
   void ReadData(const uint8_t* data, uint32_t size);
   void ReadMessages(const uint8_t* data, size_t size);
   void EndFrame();
@@ -113,6 +122,8 @@ class FrameCounter {
   Allowance controls_;
   TimePoint now_ = {};
   bool read_before_ = false;
+  bool hide_new_calls_ = false;
+  bool hidden_ = false;  // the call that began last
 
   // The frame that is being read.
   size_t preface_size_ = 0;

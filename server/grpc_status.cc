@@ -23,16 +23,19 @@ int64_t RetryPushbackMs(const absl::Status& refused) {
              : kUnsaid;
 }
 
-grpc::Status ToGrpcStatus(const absl::Status& status,
-                          grpc::CallbackServerContext* context) {
-  if (status.ok()) return grpc::Status::OK;
+grpc::Status ToGrpcStatus(const absl::Status& status) {
   const absl::Status shown = ForClient(status);
-  if (absl::IsResourceExhausted(shown)) {
-    context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                                 absl::StrCat(RetryPushbackMs(shown)));
-  }
   return {static_cast<grpc::StatusCode>(shown.raw_code()),
           std::string(shown.message())};
+}
+
+grpc::Status ToGrpcStatus(const absl::Status& status,
+                          grpc::CallbackServerContext* context) {
+  if (absl::IsResourceExhausted(status)) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                                 absl::StrCat(RetryPushbackMs(status)));
+  }
+  return ToGrpcStatus(status);
 }
 
 }  // namespace groupmamba

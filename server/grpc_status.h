@@ -16,7 +16,10 @@ namespace groupmamba {
 // not say.
 int64_t RetryPushbackMs(const absl::Status& refused);
 
-// For a client. With RESOURCE_EXHAUSTED, adds `grpc-retry-pushback-ms` to the
+// For a client, without a push-back.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// With RESOURCE_EXHAUSTED, adds `grpc-retry-pushback-ms` to the
 // trailing metadata, so that it must be called before the call is finished.
 grpc::Status ToGrpcStatus(const absl::Status& status,
                           grpc::CallbackServerContext* context);

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "server/grpc_status.h"
+#include "server/status_map.h"
+
 namespace groupmamba {
 
 using grpc::health::v1::HealthCheckRequest;
@@ -40,8 +43,7 @@ class HealthService::Watcher final
     if (next == Next::kWrite) {
       StartWrite(&response_);
     } else if (next == Next::kFinish) {
-      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                          "draining: the server is shutting down"));
+      Finish(ToGrpcStatus(Error(Reason::kDraining)));
     }
   }
 

@@ -13,6 +13,9 @@
 
 #include "base/mutex.h"
 #include "grpcpp/support/server_callback.h"
+#include "server/grpc_status.h"
+#include "server/open_streams.h"
+#include "server/status_map.h"
 
 namespace groupmamba {
 
@@ -27,12 +30,15 @@ enum class StreamOrder {
 };
 
 // Owned by gRPC; deletes itself when the call is over, after every item ended.
+// Where OpenStreams::EndAll ends it, its answers leave first; then the client
+// reads UNAVAILABLE, which is the answer to whatever it sent and was not read.
 //
 // At any time at most one read, one write and one finish are under way. Whoever
 // changes the state claims, under the lock, what may begin now, and begins it
 // after releasing the lock; from then on the stream may be gone.
 template <typename Request, typename Response>
-class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
+class ItemStream final : public grpc::ServerBidiReactor<Request, Response>,
+                         private OpenStream {
  public:
   using Answered = std::function<void()>;
   using Cancel = std::function<void()>;
@@ -43,25 +49,30 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
   // a Cancel may come after it.
   using StartItem = std::function<Cancel(const Request&, Response*, Answered)>;
 
-  // `window`: at least 1.
-  ItemStream(size_t window, StreamOrder order, StartItem start)
-      : window_(window), order_(order), start_(std::move(start)) {
+  // `window`: at least 1. `streams` must outlive it.
+  ItemStream(OpenStreams* streams, size_t window, StreamOrder order,
+             StartItem start)
+      : streams_(streams),
+        window_(window),
+        order_(order),
+        start_(std::move(start)) {
+    const bool stays = streams_->Add(this);
     Claim claim;
     {
       MutexLock lock(&mutex_);
+      if (!stays) ended_ = true;
       claim = ClaimNext();
     }
     Run(claim);
   }
 
   void OnReadDone(bool ok) override {
-    Item* const item = ok ? StartIncoming() : nullptr;
+    Item* const item = TakeIncoming(ok);
+    if (item != nullptr) StartTaken(item);
     Claim claim;
     {
       MutexLock lock(&mutex_);
-      reading_ = false;
-      if (item == nullptr) all_read_ = true;
-      // Only now may the item leave, and the stream end.
+      // Only now may the item leave.
       if (item != nullptr) item->started = true;
       claim = ClaimNext();
     }
@@ -97,7 +108,10 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
     Run(claim);
   }
 
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    streams_->Remove(this);
+    delete this;
+  }
 
  private:
   struct Item {
@@ -116,13 +130,26 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
     grpc::Status status = {};
   };
 
-  Item* StartIncoming() {
-    Item* item;
-    {
-      MutexLock lock(&mutex_);
-      items_.push_back(std::move(incoming_));
-      item = items_.back().get();
-    }
+  std::function<void()> ClaimEnd() override {
+    MutexLock lock(&mutex_);
+    ended_ = true;
+    const Claim claim = ClaimNext();
+    if (claim.write == nullptr && !claim.finish) return nullptr;
+    return [this, claim] { Run(claim); };
+  }
+
+  // The item that was read, now one of items_; null: there is none, or it is
+  // too late for it.
+  Item* TakeIncoming(bool ok) {
+    MutexLock lock(&mutex_);
+    reading_ = false;
+    if (!ok) all_read_ = true;
+    if (!ok || finished_) return nullptr;
+    items_.push_back(std::move(incoming_));
+    return items_.back().get();
+  }
+
+  void StartTaken(Item* item) {
     const Cancel cancel = start_(*item->request, &item->response,
                                  [this, item] { ItemAnswered(item); });
     bool unwanted;
@@ -132,7 +159,6 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
       unwanted = cancelled_;
     }
     if (unwanted) cancel();
-    return item;
   }
 
   void ItemAnswered(Item* item) {
@@ -157,18 +183,25 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
     Claim claim;
     if (writing_ == nullptr) claim.write = ClaimWrite();
     if (cancelled_) all_read_ = true;
-    if (!reading_ && !all_read_ && items_.size() < window_) {
+    if (!reading_ && !all_read_ && !ended_ && items_.size() < window_) {
       reading_ = true;
       incoming_ = std::make_unique<Item>();
       claim.read = incoming_.get();
     }
-    if (!finished_ && !reading_ && all_read_ && writing_ == nullptr &&
-        items_.empty()) {
+    // A read that waits for a client ends with the stream.
+    const bool no_more = ended_ || (all_read_ && !reading_);
+    if (!finished_ && no_more && writing_ == nullptr && items_.empty()) {
       finished_ = true;
       claim.finish = true;
-      if (cancelled_) claim.status = grpc::Status::CANCELLED;
+      claim.status = FinalStatus();
     }
     return claim;
+  }
+
+  grpc::Status FinalStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (cancelled_) return grpc::Status::CANCELLED;
+    if (all_read_) return grpc::Status::OK;
+    return ToGrpcStatus(Error(Reason::kDraining));
   }
 
   // The next answer to send; on a cancelled stream answers are dropped.
@@ -190,6 +223,7 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
     return nullptr;
   }
 
+  OpenStreams* const streams_;
   const size_t window_;
   const StreamOrder order_;
   const StartItem start_;
@@ -198,9 +232,10 @@ class ItemStream final : public grpc::ServerBidiReactor<Request, Response> {
   std::unique_ptr<Item> incoming_ ABSL_GUARDED_BY(mutex_);  // being read
   std::deque<std::unique_ptr<Item>> items_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<Item> writing_ ABSL_GUARDED_BY(mutex_);
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // reading or starting an item
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool all_read_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;  // by the server
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -78,6 +78,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
   std::unique_ptr<Listener> listener(new Listener);
   GM_ASSIGN_OR_RETURN(listener->acceptor_,
                       Acceptor::Bind(options.address, options.connections));
+  listener->connections_ = options.connections;
   listener->credentials_ = options.credentials != nullptr
                                ? options.credentials
                                : grpc::InsecureServerCredentials();
@@ -102,6 +103,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
 
 void Listener::Shutdown(Duration grace) {
   acceptor_->Stop();
+  connections_->HideNewCalls();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
 }
 

@@ -78,13 +78,15 @@ class Listener {
   // The chosen port.
   int port() const { return acceptor_->port(); }
 
-  // Ends all connections. Calls that are not finished within `grace`, of real
+  // Ends all connections; calls that come meanwhile are not seen, and clients
+  // make them elsewhere. Calls that are not finished within `grace`, of real
   // time, are cancelled. Every call must be finished or finish when cancelled.
   void Shutdown(Duration grace);
 
  private:
   Listener() = default;
 
+  std::shared_ptr<Connections> connections_;
   std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<Acceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;

@@ -11,8 +11,8 @@
 namespace groupmamba {
 namespace {
 
-// For connections' last words, once every call of ours is finished.
-constexpr Duration kTransportGrace = std::chrono::milliseconds(500);
+// For clients to read what is on its way, once every call of ours is finished.
+constexpr Duration kTransportGrace = std::chrono::seconds(2);
 
 // At a drain's end, for batches that run when the others are sent away.
 constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
@@ -109,6 +109,7 @@ Server::Server(const ServerOptions& options, RecordFiles files,
       admission_(options.admission),
       metrics_(&admission_),
       records_(options.records, std::move(files), &metrics_, clock),
+      streams_(clock),
       health_(HealthNames(models)),
       models_(MakeModels(std::move(models),
                          MakerOf(options, &metrics_, &health_, clock)),
@@ -123,10 +124,10 @@ Server::Server(const ServerOptions& options, RecordFiles files,
             health_.Set(name, serving);
           },
           clock),
-      classify_(&pipeline_, &models_, &records_, clock),
-      v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &statistics_,
-          /*control=*/nullptr, LimitsOf(options), clock),
-      admin_v2_(&pipeline_, &models_, &metrics_, &health_, &records_,
+      classify_(&pipeline_, &models_, &records_, &streams_, clock),
+      v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &streams_,
+          &statistics_, /*control=*/nullptr, LimitsOf(options), clock),
+      admin_v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &streams_,
                 &statistics_, &control_, LimitsOf(options), clock) {
   metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
@@ -177,12 +178,18 @@ bool Server::Drain(const DrainTimes& times) {
   if (times.linger > Duration::zero()) {
     Linger(std::min(start + times.linger, abort));
   }
-  pipeline_.Close();
+  Close();
   Log(LogLevel::kInfo, "draining",
       {{"in_flight", admission_.usage().in_flight}});
-  if (pipeline_.AwaitIdle(abort)) return true;
-  pipeline_.Abort();
-  if (pipeline_.AwaitIdle(give_up)) return true;
+  bool idle = pipeline_.AwaitIdle(abort);
+  if (!idle) {
+    pipeline_.Abort();
+    idle = pipeline_.AwaitIdle(give_up);
+  }
+  if (idle) {
+    streams_.AwaitNone(std::min(give_up, clock_->Now() + kTransportGrace));
+    return true;
+  }
   pipeline_.GiveUp();
   // Who is still inside is being decoded, which is bounded, or lost. gRPC waits
   // for calls that are not finished, however long.
@@ -208,6 +215,11 @@ void Server::HastenDrain() {
   pipeline_.Abort();
 }
 
+void Server::Close() {
+  pipeline_.Close();
+  streams_.EndAll();
+}
+
 void Server::EndTransport() {
   health_.Drain();
   health_.EndWatches();
@@ -217,7 +229,7 @@ void Server::EndTransport() {
 Server::~Server() {
   control_.Stop();
   if (transport_ != nullptr) {
-    pipeline_.Close();
+    Close();
     pipeline_.Abort();
     EndTransport();
   }

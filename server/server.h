@@ -23,6 +23,7 @@
 #include "server/metrics_page.h"
 #include "server/model_control.h"
 #include "server/model_repository.h"
+#include "server/open_streams.h"
 #include "server/pipeline.h"
 #include "server/served_model.h"
 #include "server/transport.h"
@@ -118,6 +119,7 @@ class Server {
          Clock* clock);
 
   void Linger(TimePoint until);
+  void Close();
   void EndTransport();
 
   Clock* const clock_;
@@ -127,6 +129,7 @@ class Server {
   Admission admission_;
   Metrics metrics_;
   CallRecords records_;
+  OpenStreams streams_;
   HealthService health_;  // before the models, whose threads tell it
   ModelRepository models_;
   const std::unique_ptr<DecoderPool> decoders_;  // null: none

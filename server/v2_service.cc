@@ -85,11 +85,12 @@ class UnaryInfer final : public grpc::ServerUnaryReactor {
 
 V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
                      Metrics* metrics, HealthService* health,
-                     CallRecords* records, v2::Statistics* statistics,
-                     ModelControl* control, const v2::ServingLimits& limits,
-                     const Clock* clock)
+                     CallRecords* records, OpenStreams* streams,
+                     v2::Statistics* statistics, ModelControl* control,
+                     const v2::ServingLimits& limits, const Clock* clock)
     : models_(models),
       records_(records),
+      streams_(streams),
       health_(health),
       limits_(limits),
       statistics_(statistics),
@@ -191,7 +192,7 @@ V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
   using Stream = ItemStream<ModelInferRequest, ModelStreamInferResponse>;
   const v2::Caller caller = CallerOf(*context, *infer_.clock);
   return new Stream(
-      kStreamWindow, StreamOrder::kAsRead,
+      streams_, kStreamWindow, StreamOrder::kAsRead,
       [this, caller, stream = BeginStream(*records_, Protocol::kV2, *context)](
           const ModelInferRequest& request, ModelStreamInferResponse* response,
           Stream::Answered answered) -> Stream::Cancel {

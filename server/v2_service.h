@@ -8,6 +8,7 @@
 #include "server/call_records.h"
 #include "server/health.h"
 #include "server/model_control.h"
+#include "server/open_streams.h"
 #include "server/v2/describe.h"
 #include "server/v2/infer_call.h"
 #include "server/v2/statistics.h"
@@ -20,7 +21,7 @@ class V2Service final
  public:
   // `control`: loads and unloads models; null: callers of this service may not.
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
-            HealthService* health, CallRecords* records,
+            HealthService* health, CallRecords* records, OpenStreams* streams,
             v2::Statistics* statistics, ModelControl* control,
             const v2::ServingLimits& limits, const Clock* clock);
 
@@ -84,6 +85,7 @@ class V2Service final
  private:
   const ModelRepository* const models_;
   CallRecords* const records_;
+  OpenStreams* const streams_;
   HealthService* const health_;
   const v2::ServingLimits limits_;
   v2::Statistics* const statistics_;

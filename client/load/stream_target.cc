@@ -13,7 +13,11 @@
 namespace groupmamba::client {
 
 // One stream. At any time at most one write is under way and one read. Must not
-// be destroyed before CancelAndWait has returned.
+// be destroyed before AwaitEnd has returned.
+//
+// Writes begin on threads of which gRPC does not know, so the stream is held
+// (grpc::ClientBidiReactor::AddHold) until the last read says that it is over,
+// and each write again until it has begun.
 class StreamTarget::Stream final
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
@@ -24,6 +28,7 @@ class StreamTarget::Stream final
          Connection* connection)
       : protocol_(protocol), requests_(requests) {
     connection->StartStream(protocol.method, &context_, this);
+    AddHold();
     StartRead(&reply_);
     StartCall();
   }
@@ -52,8 +57,11 @@ class StreamTarget::Stream final
     End(index, {.code = absl::StatusCode::kDeadlineExceeded});
   }
 
-  void CancelAndWait() {
-    context_.TryCancel();
+  // Ends it.
+  void Cancel() { context_.TryCancel(); }
+
+  // Until it has its status, which everyone has who is not answered.
+  void AwaitEnd() {
     MutexLock lock(&mutex_);
     while (!done_) changed_.Wait(&mutex_);
   }
@@ -68,7 +76,14 @@ class StreamTarget::Stream final
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return;  // the stream ends
+    if (!ok) {
+      {
+        MutexLock lock(&mutex_);
+        over_ = true;
+      }
+      RemoveHold();
+      return;
+    }
     const LoadReply reply = protocol_.read(reply_);
     const int64_t index = requests_.IndexOf(reply.id);
     End(index, requests_.AnswerTo(index, reply));
@@ -79,7 +94,6 @@ class StreamTarget::Stream final
     std::unordered_map<int64_t, Done> unanswered;
     {
       MutexLock lock(&mutex_);
-      over_ = true;
       unanswered.swap(unanswered_);
     }
     LoadAnswer answer;
@@ -106,8 +120,10 @@ class StreamTarget::Stream final
       writing_ = true;
       item_ = std::move(to_write_.front());
       to_write_.pop_front();
+      AddHold();
     }
     StartWrite(&item_.bytes);
+    RemoveHold();
   }
 
   // Ends an item, unless it has ended before.
@@ -169,7 +185,8 @@ StreamTarget::~StreamTarget() {
     changed_.NotifyAll();
   }
   expiry_.join();
-  for (const auto& stream : streams_) stream->CancelAndWait();
+  for (const auto& stream : streams_) stream->Cancel();
+  for (const auto& stream : streams_) stream->AwaitEnd();
 }
 
 std::shared_ptr<StreamTarget::Stream> StreamTarget::Open(size_t number) {
@@ -192,7 +209,7 @@ void StreamTarget::Start(int64_t index,
   const grpc::ByteBuffer item(slices.data(), slices.size());
   const TimePoint deadline = RealClock::Get()->Now() + deadline_;
   while (!streams_[number]->Send(index, item, done)) {
-    streams_[number]->CancelAndWait();
+    streams_[number]->AwaitEnd();
     streams_[number] = Open(number);
   }
   MutexLock lock(&mutex_);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/status_macros.h"
+#include "model/freed_memory.h"
 #include "model/training/curves.h"
 #include "model/training/launch.h"
 #include "model/training/open_pictures.h"
@@ -101,6 +102,7 @@ absl::Status WriteAnswers(const TrainSettings& settings,
 // `place`: among several processes; nothing: this is the only one.
 absl::Status Train(TrainSettings settings,
                    const std::optional<PeerSpec>& place) {
+  KeepFreedMemory();
   at::set_num_threads(settings.threads);
   cv::setNumThreads(1);  // the loader's own threads share out the pictures
   const bool first = !place || place->rank == 0;

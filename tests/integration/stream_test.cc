@@ -61,6 +61,11 @@ class StreamTest : public ServerFixture {
     while (server_->usage().in_flight != count) std::this_thread::yield();
   }
 
+  static void ExpectDraining(const grpc::Status& status) {
+    EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
+    EXPECT_THAT(status.error_message(), StartsWith("draining: "));
+  }
+
   Puppet puppet_{10};
   grpc::ClientContext context_;
   grpc::Status status_;
@@ -222,21 +227,44 @@ TEST_F(StreamTest, ADrainingServerAnswersWhatItHasAndRefusesTheRest) {
   EXPECT_THAT(response.message(), StartsWith("draining: "));
   puppet_.ReleaseAll();
   drain.join();
-  stream->WritesDone();
   EXPECT_EQ(ReadAll(stream.get()).at("early").code(), StatusCode::OK);
-  EXPECT_TRUE(status_.ok());
+  ExpectDraining(status_);
 }
 
-TEST_F(StreamTest, AServerThatEndsCancelsAnIdleStream) {
+TEST_F(StreamTest, AServerThatDrainsEndsAnIdleStream) {
   Start();
   const auto stream = classifier_->ClassifyStream(&context_);
   ASSERT_TRUE(stream->Write(Item("a", 1)));
   v1::ClassifyStreamResponse response;
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_TRUE(server_->Drain({}));
-  server_.reset();
   EXPECT_FALSE(stream->Read(&response));
-  EXPECT_FALSE(stream->Finish().ok());
+  ExpectDraining(stream->Finish());
+}
+
+TEST_F(StreamTest, AStreamThatComesAfterADrainIsEnded) {
+  Start();
+  EXPECT_TRUE(server_->Drain({}));
+  const auto stream = classifier_->ClassifyStream(&context_);
+  EXPECT_TRUE(ReadAll(stream.get()).empty());
+  ExpectDraining(status_);
+}
+
+// gRPC's own end of a server resets streams, and what their clients have not
+// read is lost.
+TEST_F(StreamTest, AnswersThatWereNotReadYetOutliveTheServer) {
+  StartPuppet();
+  const auto stream = classifier_->ClassifyStream(&context_);
+  constexpr int kItems = 10;
+  for (int i = 0; i < kItems; ++i) {
+    ASSERT_TRUE(stream->Write(Item(absl::StrCat(i), 1)));
+  }
+  AwaitInFlight(kItems);
+  puppet_.ReleaseAll();
+  EXPECT_TRUE(server_->Drain({}));
+  server_.reset();
+  EXPECT_EQ(ReadAll(stream.get()).size(), static_cast<size_t>(kItems));
+  ExpectDraining(status_);
 }
 
 }  // namespace

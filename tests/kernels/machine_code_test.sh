@@ -46,14 +46,14 @@ merges_with_no_other() {
 
 for object in "$@"; do
   case $object in
-    *matmul_portable* | *selective_scan_portable* | *token_kernels_portable*)
+    *matmul_portable* | *selective_scan_portable* | *ss2d_core_portable* | *token_kernels_portable*)
       expect "portable code has no wide registers" has_none "$object" 'ymm|zmm'
       simd=SimdPortable ;;
-    *matmul_avx2* | *selective_scan_avx2* | *token_kernels_avx2*)
+    *matmul_avx2* | *selective_scan_avx2* | *ss2d_core_avx2* | *token_kernels_avx2*)
       expect "AVX2 code is in ymm registers" has_many "$object" ymm
       expect "AVX2 code has no zmm registers" has_none "$object" zmm
       simd=SimdAvx2 ;;
-    *matmul_avx512* | *selective_scan_avx512* | *token_kernels_avx512*)
+    *matmul_avx512* | *selective_scan_avx512* | *ss2d_core_avx512* | *token_kernels_avx512*)
       expect "AVX-512 code is in zmm registers" has_many "$object" zmm
       simd=SimdAvx512 ;;
     *) continue ;;

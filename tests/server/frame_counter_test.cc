@@ -27,9 +27,19 @@ using testing::Preface;
 
 class FrameCounterTest : public ::testing::Test {
  protected:
+  // `received`: the bytes as they are handed on.
+  static std::optional<Abuse> Read(const std::string& bytes, TimePoint now,
+                                   FrameCounter* counter,
+                                   std::string* received = nullptr) {
+    std::string own = bytes;
+    if (received == nullptr) received = &own;
+    *received = bytes;
+    return counter->Read(reinterpret_cast<uint8_t*>(received->data()),
+                         received->size(), now);
+  }
+
   std::optional<Abuse> Read(const std::string& bytes) {
-    return counter_.Read(reinterpret_cast<const uint8_t*>(bytes.data()),
-                         bytes.size(), now_);
+    return Read(bytes, now_, &counter_);
   }
 
   // What the same bytes are called the first time they are, of at most `most`.
@@ -65,10 +75,7 @@ class FrameCounterTest : public ::testing::Test {
 TEST_F(FrameCounterTest, OtherProtocolsAreNotHttp2) {
   for (const char* other : {"GET / HTTP/1.1\r\n", "\x16\x03\x01", "PRI x"}) {
     FrameCounter counter(Limits());
-    const std::string bytes = other;
-    EXPECT_EQ(counter.Read(reinterpret_cast<const uint8_t*>(bytes.data()),
-                           bytes.size(), now_),
-              Abuse::kNotHttp2);
+    EXPECT_EQ(Read(other, now_, &counter), Abuse::kNotHttp2);
   }
 }
 
@@ -161,15 +168,11 @@ TEST_F(FrameCounterTest, FloodsOfControlFramesAreAbuse) {
                                 Frame(200, 0, 0)};
   for (const std::string& frame : frames) {
     FrameCounter counter(Limits());
-    const std::string bytes = Preface();
-    ASSERT_EQ(counter.Read(reinterpret_cast<const uint8_t*>(bytes.data()),
-                           bytes.size(), now_),
-              std::nullopt);
+    ASSERT_EQ(Read(Preface(), now_, &counter), std::nullopt);
     std::optional<Abuse> abuse;
     int count = 0;
     while (!abuse.has_value() && count < 1000) {
-      abuse = counter.Read(reinterpret_cast<const uint8_t*>(frame.data()),
-                           frame.size(), now_);
+      abuse = Read(frame, now_, &counter);
       ++count;
     }
     EXPECT_EQ(abuse, Abuse::kControlFrames);
@@ -272,6 +275,38 @@ TEST_F(FrameCounterTest, AFrameThatDoesNotComeHasBegun) {
   EXPECT_EQ(counter_.unfinished_since(), now_);
 }
 
+// As a server that ends hands them on to gRPC.
+TEST_F(FrameCounterTest, NewCallsCanBeHiddenWhereverTheirBytesAreParted) {
+  const std::string before = Preface() + Call(1) + Frame(kHeaders, 0, 3, "be");
+  const std::string end_of_before = Frame(kContinuation, kEndHeaders, 3, "gun");
+  const std::string ping = Frame(kPing, 0, 0, "12345678");
+  const std::string data = Frame(kData, kEndStream, 5, MessagePrefix(0));
+  const std::string sent = end_of_before + Frame(kHeaders, 0, 5, "new") +
+                           Frame(kContinuation, kEndHeaders, 5, "call") + ping +
+                           data;
+  const std::string seen = end_of_before + Frame(0xff, 0, 5, "new") +
+                           Frame(0xff, kEndHeaders, 5, "call") + ping + data;
+  for (size_t cut = 0; cut <= sent.size(); ++cut) {
+    FrameCounter counter(Limits());
+    std::string first, second;
+    ASSERT_EQ(Read(before, now_, &counter, &first), std::nullopt);
+    EXPECT_EQ(first, before);
+    counter.HideNewCalls();
+    ASSERT_EQ(Read(sent.substr(0, cut), now_, &counter, &first), std::nullopt);
+    ASSERT_EQ(Read(sent.substr(cut), now_, &counter, &second), std::nullopt);
+    ASSERT_EQ(first + second, seen) << "parted at " << cut;
+  }
+}
+
+TEST_F(FrameCounterTest, HiddenCallsCountAsCalls) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  counter_.HideNewCalls();
+  for (uint32_t i = 0; i < 1000; ++i) {
+    ASSERT_EQ(Read(Call(2 * i + 1)), std::nullopt);
+  }
+}
+
 TEST_F(FrameCounterTest, RubbishNeverHoldsMoreThanItSent) {
   std::mt19937 random(1);
   for (int round = 0; round < 200; ++round) {
@@ -284,8 +319,7 @@ TEST_F(FrameCounterTest, RubbishNeverHoldsMoreThanItSent) {
     for (size_t at = 0; at < bytes.size();) {
       const size_t size =
           std::min<size_t>(1 + random() % 50, bytes.size() - at);
-      const auto abuse = counter.Read(
-          reinterpret_cast<const uint8_t*>(bytes.data()) + at, size, now_);
+      const auto abuse = Read(bytes.substr(at, size), now_, &counter);
       at += size;
       EXPECT_GE(counter.unfinished_bytes(), 0);
       EXPECT_LE(counter.unfinished_bytes(), static_cast<int64_t>(at));
