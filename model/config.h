@@ -90,6 +90,9 @@ struct ModelFolder {
 // and the key or line, for the operator.
 absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path);
 
+// The lines of a labels.txt, as above. INVALID_ARGUMENT names the line.
+absl::StatusOr<std::vector<std::string>> ParseLabels(const std::string& text);
+
 }  // namespace groupmamba
 
 #endif  // GROUPMAMBA_MODEL_CONFIG_H_

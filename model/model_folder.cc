@@ -1,4 +1,4 @@
-// ReadModelFolder of model/config.h.
+// ReadModelFolder and ParseLabels of model/config.h.
 
 #include <algorithm>
 #include <limits>
@@ -45,26 +45,6 @@ absl::Status CheckLabel(absl::string_view label) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<std::string>> ParseLabels(const std::string& text,
-                                                     int classes) {
-  if (!IsUtf8(text)) return absl::InvalidArgumentError("is not UTF-8");
-  std::vector<std::string> labels = absl::StrSplit(text, '\n');
-  if (labels.back().empty()) labels.pop_back();  // the end of the last line
-  if (labels.size() != static_cast<size_t>(classes)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("has ", labels.size(), " lines; the configuration says ",
-                     classes, " classes"));
-  }
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const absl::Status status = CheckLabel(labels[i]);
-    if (!status.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("line ", i + 1, " ", status.message()));
-    }
-  }
-  return labels;
-}
-
 absl::StatusOr<std::string> ReadText(const std::string& path,
                                      int64_t max_bytes) {
   GM_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
@@ -91,6 +71,20 @@ absl::Status ReadNameAndVersion(ModelFolder* folder) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<std::string>> ParseLabels(const std::string& text) {
+  if (!IsUtf8(text)) return absl::InvalidArgumentError("is not UTF-8");
+  std::vector<std::string> labels = absl::StrSplit(text, '\n');
+  if (labels.back().empty()) labels.pop_back();  // the end of the last line
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const absl::Status status = CheckLabel(labels[i]);
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", i + 1, " ", status.message()));
+    }
+  }
+  return labels;
+}
+
 absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
   ModelFolder folder;
   folder.path = path;
@@ -109,9 +103,13 @@ absl::StatusOr<ModelFolder> ReadModelFolder(const std::string& path) {
       folder.config.classes * static_cast<int64_t>(kMaxLabelBytes + 1);
   GM_ASSIGN_OR_RETURN(const std::string text,
                       ReadText(labels_path, max_label_bytes));
-  absl::StatusOr<std::vector<std::string>> labels =
-      ParseLabels(text, folder.config.classes);
+  absl::StatusOr<std::vector<std::string>> labels = ParseLabels(text);
   if (!labels.ok()) return InFile(labels_path, labels.status());
+  if (labels->size() != static_cast<size_t>(folder.config.classes)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        labels_path, ": has ", labels->size(),
+        " lines; the configuration says ", folder.config.classes, " classes"));
+  }
   folder.labels = *std::move(labels);
   return folder;
 }

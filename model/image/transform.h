@@ -38,6 +38,12 @@ bool KeepsItsSize(int64_t height, int64_t width, const TransformSpec& spec);
 absl::Status TransformImage(const cv::Mat& rgb, const TransformSpec& spec,
                             absl::Span<uint8_t> out);
 
+// All of `rgb`, which may be a region of a larger picture, resized to `height`
+// times `width`, its proportions kept or not: what training makes of a part of
+// a picture. Sizes, output and errors as above.
+absl::Status ResizeImage(const cv::Mat& rgb, int height, int width,
+                         ResizeFilter filter, absl::Span<uint8_t> out);
+
 }  // namespace groupmamba
 
 #endif  // GROUPMAMBA_MODEL_IMAGE_TRANSFORM_H_

@@ -1,6 +1,6 @@
 #include "model/training/batch.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "ATen/Functions.h"
 #include "ATen/TensorOperators.h"
@@ -8,53 +8,57 @@
 namespace groupmamba::training {
 namespace {
 
-Batch EmptyBytes(int64_t count, int side) {
-  return {.images = at::empty({count, 1, side, side}, at::kByte),
-          .labels = at::empty({count}, at::kLong)};
-}
-
-absl::Span<uint8_t> Row(const at::Tensor& bytes, int64_t row) {
-  const int64_t size = bytes.stride(0);
-  return {bytes.data_ptr<uint8_t>() + row * size, static_cast<size_t>(size)};
-}
-
-// Gray bytes [n, 1, side, side] -> normalised R, G, B, as the engine does it.
-at::Tensor Normalise(const at::Tensor& bytes, const InputConfig& input) {
-  const auto channels = [](const std::array<float, 3>& values) {
-    return at::tensor(at::ArrayRef<float>(values.data(), values.size()))
-        .view({1, 3, 1, 1});
-  };
-  return (bytes.to(at::kFloat) / 255 - channels(input.mean)) /
-         channels(input.std);
+// Row i holds row i ^ 1 of x; the last of an odd number itself.
+at::Tensor Neighbours(const at::Tensor& x) {
+  at::Tensor order = at::arange(x.size(0), at::kLong).bitwise_xor(1);
+  return x.index_select(0, order.clamp_max(x.size(0) - 1));
 }
 
 }  // namespace
 
-Batch TrainingBatch(const Pictures& pictures, absl::Span<const int32_t> indices,
-                    const InputConfig& input, const AugmentSpec& augment,
-                    uint64_t seed, int64_t epoch) {
-  Batch batch = EmptyBytes(indices.size(), pictures.side);
-  for (size_t i = 0; i < indices.size(); ++i) {
-    const Random random({seed, static_cast<uint64_t>(epoch),
-                         static_cast<uint64_t>(indices[i])});
-    Augment(augment, pictures.side, random, pictures.picture(indices[i]),
-            Row(batch.images, i));
-    batch.labels.data_ptr<int64_t>()[i] = pictures.labels[indices[i]];
-  }
-  batch.images = Normalise(batch.images, input);
-  return batch;
+Batch MakeBatch(const LoadedBatch& loaded, const InputConfig& input) {
+  const auto n = static_cast<int64_t>(loaded.labels.size());
+  // from_blob takes no const; the bytes are only read.
+  const at::Tensor bytes =
+      at::from_blob(const_cast<uint8_t*>(loaded.pixels.data()),
+                    {n, input.crop, input.crop, 3}, at::kByte)
+          .permute({0, 3, 1, 2});
+  const auto channels = [](const std::array<float, 3>& values) {
+    return at::tensor(at::ArrayRef<float>(values.data(), values.size()))
+        .view({1, 3, 1, 1});
+  };
+  return {
+      .images = (bytes.to(at::kFloat) / 255 - channels(input.mean)) /
+                channels(input.std),
+      .labels = at::tensor(at::ArrayRef<int32_t>(loaded.labels)).to(at::kLong),
+      .pictures = loaded.pictures,
+      .share = 1};
 }
 
-Batch TestBatch(const Pictures& pictures, int64_t first, int64_t count,
-                const InputConfig& input) {
-  Batch batch = EmptyBytes(count, pictures.side);
-  for (int64_t i = 0; i < count; ++i) {
-    const absl::Span<const uint8_t> picture = pictures.picture(first + i);
-    std::copy(picture.begin(), picture.end(), Row(batch.images, i).begin());
-    batch.labels.data_ptr<int64_t>()[i] = pictures.labels[first + i];
+void ApplyMix(const Mix& mix, Batch* batch) {
+  if (mix.share == 1) return;
+  batch->share = mix.share;
+  const at::Tensor neighbours = Neighbours(batch->images);
+  const cv::Rect& box = mix.box;
+  if (box.empty()) {
+    batch->images.mul_(mix.share).add_(neighbours, 1 - mix.share);
+  } else {
+    const auto part = [&box](const at::Tensor& x) {
+      return x.narrow(2, box.y, box.height).narrow(3, box.x, box.width);
+    };
+    part(batch->images).copy_(part(neighbours));
   }
-  batch.images = Normalise(batch.images, input);
-  return batch;
+}
+
+at::Tensor SoftTargets(const at::Tensor& labels, int64_t classes,
+                       double smoothing, double share) {
+  const at::Tensor smooth =
+      at::full({labels.size(0), classes},
+               smoothing / static_cast<double>(classes))
+          .scatter_add_(1, labels.unsqueeze(1),
+                        at::full({labels.size(0), 1}, 1 - smoothing));
+  return share == 1 ? smooth
+                    : smooth * share + Neighbours(smooth) * (1 - share);
 }
 
 }  // namespace groupmamba::training

@@ -1,27 +1,36 @@
-// From stored pictures to what the network takes.
+// From loaded pictures to what the network takes.
 
 #ifndef GROUPMAMBA_MODEL_TRAINING_BATCH_H_
 #define GROUPMAMBA_MODEL_TRAINING_BATCH_H_
 
 #include <cstdint>
+#include <vector>
 
-#include "absl/types/span.h"
+#include "ATen/core/Tensor.h"
 #include "model/config.h"
-#include "model/training/augment.h"
-#include "model/training/learner.h"
-#include "model/training/pictures.h"
+#include "model/training/loader.h"
+#include "model/training/mix.h"
 
 namespace groupmamba::training {
 
-// The pictures numbered `indices`, each changed as `seed`, `epoch` and its own
-// number decide.
-Batch TrainingBatch(const Pictures& pictures, absl::Span<const int32_t> indices,
-                    const InputConfig& input, const AugmentSpec& augment,
-                    uint64_t seed, int64_t epoch);
+struct Batch {
+  at::Tensor images;              // [n, 3, side, side], fp32, normalised
+  at::Tensor labels;              // [n], int64; before mixing
+  std::vector<int32_t> pictures;  // [n], numbers in the data's order
+  double share = 1;               // Mix::share
+};
 
-// Pictures `first` to `first + count - 1` as they are.
-Batch TestBatch(const Pictures& pictures, int64_t first, int64_t count,
-                const InputConfig& input);
+// Normalised as the engine does it.
+Batch MakeBatch(const LoadedBatch& loaded, const InputConfig& input);
+
+// Mixes the pictures with their neighbours; the last of an odd number stays.
+void ApplyMix(const Mix& mix, Batch* batch);
+
+// [n, classes]: rows that sum to one. Of label k, after mixing with share s:
+// s smooth(k) + (1 - s) smooth(the neighbour's), where smooth gives 1 -
+// smoothing to the class and spreads smoothing over all.
+at::Tensor SoftTargets(const at::Tensor& labels, int64_t classes,
+                       double smoothing, double share);
 
 }  // namespace groupmamba::training
 

@@ -1,5 +1,6 @@
 #include "model/training/fashion.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -8,6 +9,36 @@
 #include "model/training/idx.h"
 
 namespace groupmamba::training {
+namespace {
+
+class FashionPictures final : public PictureSource {
+ public:
+  explicit FashionPictures(FashionData data)
+      : data_(std::move(data)),
+        labels_(kFashionLabels.begin(), kFashionLabels.end()) {}
+
+  int64_t count() const override { return data_.count(); }
+  const std::vector<std::string>& labels() const override { return labels_; }
+  int label(int64_t i) const override { return data_.labels[i]; }
+  std::string name(int64_t i) const override {
+    return absl::StrCat("picture ", i);
+  }
+
+  absl::StatusOr<cv::Mat> Read(int64_t i) const override {
+    cv::Mat rgb(kFashionSide, kFashionSide, CV_8UC3);
+    uint8_t* to = rgb.data;
+    for (const uint8_t value : data_.picture(i)) {
+      to = std::fill_n(to, 3, value);
+    }
+    return rgb;
+  }
+
+ private:
+  const FashionData data_;
+  const std::vector<std::string> labels_;
+};
+
+}  // namespace
 
 absl::StatusOr<FashionData> ReadFashion(const std::string& folder,
                                         FashionSplit split, int64_t limit) {
@@ -43,6 +74,12 @@ absl::StatusOr<FashionData> ReadFashion(const std::string& folder,
     data.pixels.resize(limit * kFashionSide * kFashionSide);
   }
   return data;
+}
+
+absl::StatusOr<std::unique_ptr<PictureSource>> OpenFashion(
+    const std::string& folder, FashionSplit split, int64_t limit) {
+  GM_ASSIGN_OR_RETURN(FashionData data, ReadFashion(folder, split, limit));
+  return std::make_unique<FashionPictures>(std::move(data));
 }
 
 }  // namespace groupmamba::training

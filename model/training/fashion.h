@@ -6,12 +6,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "model/training/pictures.h"
 
 namespace groupmamba::training {
 
@@ -42,6 +44,11 @@ struct FashionData {
 // not match.
 absl::StatusOr<FashionData> ReadFashion(const std::string& folder,
                                         FashionSplit split, int64_t limit = 0);
+
+// The same as a source of pictures: 28x28, the three channels equal, as the
+// server decodes a gray picture.
+absl::StatusOr<std::unique_ptr<PictureSource>> OpenFashion(
+    const std::string& folder, FashionSplit split, int64_t limit = 0);
 
 }  // namespace groupmamba::training
 

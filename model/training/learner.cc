@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "ATen/Functions.h"
+#include "ATen/autocast_mode.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
+#include "model/training/loss.h"
 #include "model/training/random.h"
 #include "torch/optim/adamw.h"
 #include "torch/utils.h"
@@ -70,11 +72,33 @@ ForwardOptions TrainingForward(double drop_path, Peers* peers) {
   return options;
 }
 
+// Within its scope, and if it is on, LibTorch's products and convolutions on
+// the processor take bf16.
+class Autocast {
+ public:
+  explicit Autocast(bool on)
+      : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, on);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+  ~Autocast() {
+    // The weights' casts are kept until here; the next step has other weights.
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCPU, before_);
+  }
+
+ private:
+  const bool before_;
+};
+
 }  // namespace
 
 Learner::Learner(const ModelConfig& config, const LearnerOptions& options,
-                 const Network* teacher)
-    : options_(options),
+                 const Teacher* teacher)
+    : classes_(config.classes),
+      options_(options),
       teacher_(teacher),
       student_(MakeParameters(config, /*trained=*/true)),
       average_(MakeParameters(config, /*trained=*/false)) {
@@ -87,7 +111,7 @@ Learner::~Learner() = default;
 
 absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(
     const ModelConfig& config, const LearnerOptions& options,
-    const Network* teacher) {
+    const Teacher* teacher) {
   std::unique_ptr<Learner> learner(new Learner(config, options, teacher));
   GM_ASSIGN_OR_RETURN(learner->student_network_,
                       Network::Create(config, learner->student_.by_name));
@@ -100,11 +124,6 @@ StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
                          double ema_decay) {
   student_.decayed_gradient.zero_();
   student_.plain_gradient.zero_();
-  at::Tensor teacher_labels;
-  if (teacher_ != nullptr) {
-    const at::NoGradGuard no_grad;
-    teacher_labels = teacher_->Forward(batch.images, {}).Mean().argmax(1);
-  }
   // Drop path draws from LibTorch's generator. Seeding it anew at every step
   // makes its numbers a function of the step (and of the process, whose
   // pictures are others): nothing to store.
@@ -112,10 +131,7 @@ StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
   const uint64_t rank = peers == nullptr ? 0 : peers->rank();
   torch::manual_seed(
       Random({options_.seed, static_cast<uint64_t>(step), rank}).Next());
-  const at::Tensor loss = DistilledLoss(
-      student_network_->Forward(batch.images,
-                                TrainingForward(options_.drop_path, peers)),
-      batch.labels, teacher_labels, options_.loss);
+  const at::Tensor loss = Loss(batch);
   loss.backward();
 
   const at::NoGradGuard no_grad;
@@ -134,6 +150,24 @@ StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
   optimizer_->step();
   UpdateAverage(ema_decay);
   return result;
+}
+
+at::Tensor Learner::Loss(const Batch& batch) const {
+  at::Tensor taught;
+  if (teacher_ != nullptr && options_.alpha < 1) {
+    const at::NoGradGuard no_grad;
+    taught = teacher_->Targets(batch);
+  }
+  HeadLogits logits;
+  {
+    const Autocast autocast(options_.bf16);
+    logits = student_network_->Forward(
+        batch.images, TrainingForward(options_.drop_path, options_.peers));
+  }
+  return DistilledLoss(logits,
+                       SoftTargets(batch.labels, classes_,
+                                   options_.label_smoothing, batch.share),
+                       taught, options_.alpha);
 }
 
 void Learner::UpdateAverage(double decay) {

@@ -12,9 +12,10 @@
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/network.h"
-#include "model/training/loss.h"
+#include "model/training/batch.h"
 #include "model/training/parameters.h"
 #include "model/training/peers.h"
+#include "model/training/teacher.h"
 
 namespace torch::optim {
 class AdamW;
@@ -22,16 +23,16 @@ class AdamW;
 
 namespace groupmamba::training {
 
-struct Batch {
-  at::Tensor images;  // [n, 3, side, side], fp32, normalised
-  at::Tensor labels;  // [n], int64
-};
-
 struct LearnerOptions {
-  LossSpec loss;
+  // The true label's share of the loss; at 1 a teacher is not asked.
+  double alpha = 1;
+  double label_smoothing = 0;  // of the true label's targets only
   double weight_decay = 0;
   double clip = 0;  // highest norm of the gradient; 0: not clipped
   double drop_path = 0;
+  // Products and convolutions of forward and backward in bf16; weights,
+  // gradients, moments and averages stay fp32.
+  bool bf16 = false;
   uint64_t seed = 1;
   Peers* peers = nullptr;  // outlives the learner; null: one process
 };
@@ -47,7 +48,7 @@ class Learner {
   // `teacher` may be null; it must outlive the learner.
   static absl::StatusOr<std::unique_ptr<Learner>> Create(
       const ModelConfig& config, const LearnerOptions& options,
-      const Network* teacher);
+      const Teacher* teacher);
   ~Learner();
 
   // One step of AdamW at this learning rate; then the average keeps `ema_decay`
@@ -73,12 +74,14 @@ class Learner {
 
  private:
   Learner(const ModelConfig& config, const LearnerOptions& options,
-          const Network* teacher);
+          const Teacher* teacher);
 
+  at::Tensor Loss(const Batch& batch) const;
   void UpdateAverage(double decay);
 
+  const int64_t classes_;
   const LearnerOptions options_;
-  const Network* const teacher_;
+  const Teacher* const teacher_;
   Parameters student_;
   Parameters average_;
   std::unique_ptr<Network> student_network_;

@@ -6,32 +6,26 @@
 namespace groupmamba::training {
 namespace {
 
-at::Tensor CrossEntropy(const at::Tensor& logits, const at::Tensor& labels,
-                        double smoothing) {
-  return at::cross_entropy_loss(logits, labels, /*weight=*/{},
-                                at::Reduction::Mean, /*ignore_index=*/-100,
-                                smoothing);
+at::Tensor CrossEntropy(const at::Tensor& logits, const at::Tensor& targets) {
+  return at::cross_entropy_loss(logits.to(at::kFloat), targets);
 }
 
 }  // namespace
 
-at::Tensor DistilledLoss(const HeadLogits& student, const at::Tensor& labels,
-                         const at::Tensor& teacher_labels,
-                         const LossSpec& spec) {
-  const at::Tensor truth =
-      CrossEntropy(student.head, labels, spec.label_smoothing);
+at::Tensor DistilledLoss(const HeadLogits& student, const at::Tensor& truth,
+                         const at::Tensor& taught, double alpha) {
+  const at::Tensor true_loss = CrossEntropy(student.head, truth);
   const bool two_heads = student.distillation.defined();
-  if (teacher_labels.defined()) {
-    const at::Tensor taught = CrossEntropy(
-        two_heads ? student.distillation : student.head, teacher_labels, 0);
-    return spec.alpha * truth + (1 - spec.alpha) * taught;
+  if (taught.defined()) {
+    return alpha * true_loss +
+           (1 - alpha) *
+               CrossEntropy(two_heads ? student.distillation : student.head,
+                            taught);
   }
   if (two_heads) {
-    return (truth +
-            CrossEntropy(student.distillation, labels, spec.label_smoothing)) /
-           2;
+    return (true_loss + CrossEntropy(student.distillation, truth)) / 2;
   }
-  return truth;
+  return true_loss;
 }
 
 }  // namespace groupmamba::training

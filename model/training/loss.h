@@ -8,23 +8,19 @@
 
 namespace groupmamba::training {
 
-struct LossSpec {
-  double alpha = 1;            // the true label's share
-  double label_smoothing = 0;  // of the true label's term only
-};
-
 // loss = alpha CE(Z_s, y) + (1 - alpha) CE(Z_s, y_t), the mean over the batch
 // (Shaker et al., GroupMamba, arXiv:2407.13772, section 3.4: hard
-// distillation).
+// distillation). `alpha` is the true label's share, as in the paper; the
+// authors' code gives it to the teacher's.
 //
 // With two heads (released form) the class head answers for y and the
-// distillation head for y_t. Without a teacher (`teacher_labels` undefined)
-// every head learns y, since serving takes the mean of the heads.
+// distillation head for y_t. Without a teacher (`taught` undefined) every head
+// learns y, since serving takes the mean of the heads.
 //
-// labels, teacher_labels: [batch], int64. Returns a scalar that can be derived.
-at::Tensor DistilledLoss(const HeadLogits& student, const at::Tensor& labels,
-                         const at::Tensor& teacher_labels,
-                         const LossSpec& spec);
+// truth, taught: [batch, classes], rows that sum to one (SoftTargets). Returns
+// a scalar, fp32, that can be derived.
+at::Tensor DistilledLoss(const HeadLogits& student, const at::Tensor& truth,
+                         const at::Tensor& taught, double alpha);
 
 }  // namespace groupmamba::training
 

@@ -1,5 +1,4 @@
-// groupmamba-train: trains a GroupMamba on Fashion-MNIST and writes a model
-// folder.
+// groupmamba-train: trains a GroupMamba and writes a model folder.
 
 #include <csignal>
 #include <cstdio>
@@ -18,23 +17,31 @@
 #include "base/status_macros.h"
 #include "model/freed_memory.h"
 #include "model/training/curves.h"
+<<<<<<< HEAD
 #include "model/training/fashion.h"
+=======
+>>>>>>> recipe
 #include "model/training/launch.h"
+#include "model/training/open_pictures.h"
 #include "model/training/peers.h"
 #include "model/training/pictures.h"
 #include "model/training/settings.h"
 #include "model/training/teacher.h"
+#include "model/training/teacher_labels.h"
 #include "model/training/trainer.h"
+#include "opencv2/core/utility.hpp"
 
 namespace groupmamba::training {
 namespace {
 
 constexpr char kAbout[] =
-    R"(Trains a GroupMamba on Fashion-MNIST (Debian: dataset-fashion-mnist) with the
-paper's objective, and writes a model folder that groupmamba-server can serve.
+    R"(Trains a GroupMamba with the paper's objective, and writes a model folder that
+groupmamba-server can serve. Without --data on Fashion-MNIST (Debian:
+dataset-fashion-mnist); docs/training.md tells of other data, and of teachers.
 
   groupmamba-train --out models/fashion/1
   groupmamba-train --out models/fashion/2 --teacher models/fashion/1
+  groupmamba-train --out models/own/1 --recipe imagenet --data PICTURES
   groupmamba-train --out models/fashion/1 --processes 2 --threads 1
 
 It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the same
@@ -60,31 +67,67 @@ volatile std::sig_atomic_t stop_requested = 0;
 
 void RequestStop(int) { stop_requested = 1; }
 
+struct Data {
+  std::unique_ptr<PictureSource> train;
+  std::unique_ptr<PictureSource> test;
+};
+
+// The settings' data; `settings` learns how many classes they have.
+absl::StatusOr<Data> Open(TrainSettings* settings) {
+  Data data;
+  GM_ASSIGN_OR_RETURN(data.train,
+                      OpenPictures(settings->data, FashionSplit::kTrain,
+                                   settings->train_limit));
+  GM_ASSIGN_OR_RETURN(
+      data.test,
+      OpenPictures(settings->data, FashionSplit::kTest, settings->test_limit));
+  GM_RETURN_IF_ERROR(CheckSameClasses(*data.train, *data.test));
+  settings->classes = static_cast<int>(data.train->labels().size());
+  return data;
+}
+
+// --write-teacher-labels
+absl::Status WriteAnswers(const TrainSettings& settings,
+                          const PictureSource& pictures,
+                          const Teacher& teacher) {
+  std::fprintf(stderr, "asking the teacher about %lld pictures\n",
+               static_cast<long long>(pictures.count()));
+  BrokenPictures broken(settings.pictures.max_broken);
+  GM_ASSIGN_OR_RETURN(
+      const std::vector<int32_t> answers,
+      AskTeacher(teacher, pictures, &broken,
+                 {.input = MakeModelConfig(settings).input,
+                  .augment = std::nullopt,
+                  .threads = settings.pictures.loader_threads}));
+  return WriteTeacherLabels(settings.teaching.write_labels, answers,
+                            HashOfPictures(pictures));
+}
+
 // `place`: among several processes; nothing: this is the only one.
-absl::Status Train(const TrainSettings& settings,
+absl::Status Train(TrainSettings settings,
                    const std::optional<PeerSpec>& place) {
-  const ModelConfig config = MakeModelConfig(settings);
   KeepFreedMemory();
   at::set_num_threads(settings.threads);
-  GM_ASSIGN_OR_RETURN(std::unique_ptr<Network> teacher,
-                      LoadTeacher(settings.teacher, config));
+  cv::setNumThreads(1);  // the loader's own threads share out the pictures
   const bool first = !place || place->rank == 0;
-  if (first) std::fprintf(stderr, "reading and enlarging the pictures\n");
-  GM_ASSIGN_OR_RETURN(
-      const FashionData train,
-      ReadFashion(settings.data, FashionSplit::kTrain, settings.train_limit));
-  GM_ASSIGN_OR_RETURN(
-      const FashionData test,
-      ReadFashion(settings.data, FashionSplit::kTest, settings.test_limit));
-  GM_ASSIGN_OR_RETURN(Pictures large_train, Enlarge(train, config.input));
-  GM_ASSIGN_OR_RETURN(Pictures large_test, Enlarge(test, config.input));
+  if (first) std::fprintf(stderr, "looking at the pictures\n");
+  GM_ASSIGN_OR_RETURN(Data data, Open(&settings));
+  GM_ASSIGN_OR_RETURN(std::unique_ptr<Teacher> teacher,
+                      LoadTeacher(settings.teacher, MakeModelConfig(settings),
+                                  {.side = settings.teaching.side,
+                                   .mean = settings.teaching.mean,
+                                   .std = settings.teaching.std,
+                                   .pictures = data.train.get()}));
+  if (!settings.teaching.write_labels.empty()) {
+    return WriteAnswers(settings, *data.train, *teacher);
+  }
   std::unique_ptr<Peers> peers;
   if (place) {
     GM_ASSIGN_OR_RETURN(peers, Peers::Join(*place, RealClock::Get()));
   }
   GM_ASSIGN_OR_RETURN(
       std::unique_ptr<Trainer> trainer,
-      Trainer::Create(settings, std::move(large_train), std::move(large_test),
+      Trainer::Create(settings, std::move(data.train), std::move(data.test),
                       std::move(teacher), RealClock::Get(), peers.get()));
   GM_RETURN_IF_ERROR(trainer->Run([] { return stop_requested != 0; }));
   if (first) std::printf("top-1 %.2f %%\n", 100 * trainer->top1());

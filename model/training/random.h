@@ -5,6 +5,7 @@
 #ifndef GROUPMAMBA_MODEL_TRAINING_RANDOM_H_
 #define GROUPMAMBA_MODEL_TRAINING_RANDOM_H_
 
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 
@@ -34,6 +35,18 @@ class Random {
 
   // Uniform in [0, 1), with 53 bits.
   double Uniform() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
+
+  // Uniform in [from, to).
+  double Between(double from, double to) {
+    return from + (to - from) * Uniform();
+  }
+
+  // Of mean 0 and variance 1 (Box and Muller, A Note on the Generation of
+  // Random Normal Deviates, 1958).
+  double Normal() {
+    const double radius = std::sqrt(-2 * std::log(1 - Uniform()));
+    return radius * std::cos(2 * M_PI * Uniform());
+  }
 
  private:
   static constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;

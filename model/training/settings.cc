@@ -12,10 +12,6 @@
 namespace groupmamba::training {
 namespace {
 
-// Of the training pictures, measured once; the three channels are equal.
-constexpr float kMean = 0.286f;
-constexpr float kStd = 0.353f;
-
 constexpr char kPrefix[] = "GROUPMAMBA_TRAIN_";
 
 absl::Status Require(bool holds, absl::string_view flag,
@@ -57,13 +53,19 @@ void AddModelFlags(CLI::App* app, TrainSettings* s) {
 
 void AddLossFlags(CLI::App* app, TrainSettings* s) {
   const std::string group = "Loss";
-  app->add_option("--teacher", s->teacher,
-                  "Model folder of a teacher, whose label is learnt beside the "
-                  "true one: alpha CE(student, y) + (1 - alpha) CE(student, "
-                  "teacher's label)")
+  app->add_option(
+         "--teacher", s->teacher,
+         "Whose label is learnt beside the true one: alpha CE(student, "
+         "y) + (1 - alpha) CE(student, teacher's label). A GroupMamba's "
+         "folder; a TorchScript file (.pt), whose code is run and must "
+         "be trusted; or answers that --write-teacher-labels wrote "
+         "(.safetensors)")
       ->group(group);
-  app->add_option("--alpha", s->alpha,
-                  "The true label's share, 0 to 1; without a teacher it is 1")
+  app->add_option(
+         "--alpha", s->alpha,
+         "The true label's share, 0 to 1, as in the paper (the authors' "
+         "code calls the teacher's share alpha); at 1 the teacher is "
+         "not asked; without a teacher it is 1")
       ->capture_default_str()
       ->group(group);
   app->add_option("--label-smoothing", s->label_smoothing,
@@ -72,7 +74,7 @@ void AddLossFlags(CLI::App* app, TrainSettings* s) {
       ->group(group);
 }
 
-void AddRecipeFlags(CLI::App* app, TrainSettings* s) {
+void AddTrainingFlags(CLI::App* app, TrainSettings* s) {
   const std::string group = "Recipe";
   app->add_option("--epochs", s->epochs, "Passes over the pictures")
       ->capture_default_str()
@@ -82,7 +84,17 @@ void AddRecipeFlags(CLI::App* app, TrainSettings* s) {
       ->capture_default_str()
       ->group(group);
   app->add_option("--learning-rate", s->learning_rate,
-                  "At its highest: linear warm-up, then a cosine to zero")
+                  "At its highest: linear warm-up, then half a cosine")
+      ->capture_default_str()
+      ->group(group);
+  app->add_option(
+         "--learning-rate-batch", s->learning_rate_batch,
+         "Pictures in the step that --learning-rate is for: it grows in "
+         "proportion to --batch. 0: it is as given")
+      ->capture_default_str()
+      ->group(group);
+  app->add_option("--final-learning-rate", s->final_learning_rate,
+                  "At the end, as a fraction of the highest")
       ->capture_default_str()
       ->group(group);
   app->add_option("--warmup-epochs", s->warmup_epochs, "May be a fraction")
@@ -105,26 +117,13 @@ void AddRecipeFlags(CLI::App* app, TrainSettings* s) {
                   "Chance that the last block's branches are left out")
       ->capture_default_str()
       ->group(group);
+  app->add_option("--precision", s->precision,
+                  "Of products and convolutions, forward and backward: fp32 or "
+                  "bf16 (weights, gradients and averages stay fp32)")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str()
+      ->group(group);
   app->add_option("--seed", s->seed, "Of weights, order and augmentation")
-      ->capture_default_str()
-      ->group(group);
-}
-
-void AddPictureFlags(CLI::App* app, TrainSettings* s) {
-  const std::string group = "Augmentation";
-  app->add_option("--flip", s->flip, "Mirror half of the pictures")
-      ->capture_default_str()
-      ->group(group);
-  app->add_option("--shift", s->shift,
-                  "Furthest move each way, in pixels of the 28x28 picture")
-      ->capture_default_str()
-      ->group(group);
-  app->add_option("--cutout-probability", s->cutout_probability,
-                  "Chance that a square of a picture is blackened")
-      ->capture_default_str()
-      ->group(group);
-  app->add_option("--cutout-size", s->cutout_size,
-                  "Its side, as a fraction of the picture's")
       ->capture_default_str()
       ->group(group);
 }
@@ -135,9 +134,12 @@ void AddFolderFlags(CLI::App* app, TrainSettings* s) {
                   "Model folder to write, such as models/fashion/1: weights, "
                   "configuration, labels, log and checkpoint. A run that was "
                   "stopped goes on from the checkpoint there")
-      ->required()
       ->group(group);
-  app->add_option("--data", s->data, "Folder of Fashion-MNIST's IDX files")
+  app->add_option(
+         "--data", s->data,
+         "Folder of Fashion-MNIST's IDX files; or with train/ and val/, "
+         "each of them pictures by class, <class>/*.jpg, or shards, "
+         "*.tar, of <key>.jpg and <key>.cls beside a labels.txt")
       ->capture_default_str()
       ->group(group);
   app->add_flag("--restart", s->restart,
@@ -165,12 +167,20 @@ void AddFlags(CLI::App* app, TrainSettings* settings) {
   AddFolderFlags(app, settings);
   AddRunFlags(app, &settings->run);
   AddModelFlags(app, settings);
-  AddRecipeFlags(app, settings);
+  AddRecipeFlags(app, &settings->named);
+  AddTrainingFlags(app, settings);
   AddLossFlags(app, settings);
-  AddPictureFlags(app, settings);
+  AddTeacherFlags(app, &settings->teaching);
+  AddPictureFlags(app, &settings->pictures);
   NameEnvironmentVariables(kPrefix, app);
   AddSettingsFile(std::make_shared<SettingsFile>(kPrefix),
                   "GROUPMAMBA_TRAIN_CONFIG", app);
+  app->parse_complete_callback([app, settings] {
+    ApplyRecipe(settings->named, app);
+    if (settings->out.empty() && settings->teaching.write_labels.empty()) {
+      throw CLI::RequiredError("--out");
+    }
+  });
 }
 
 absl::Status CheckSettings(const TrainSettings& s) {
@@ -201,6 +211,9 @@ absl::Status CheckSettings(const TrainSettings& s) {
        "must be above 0 and at most 1"},
       {s.warmup_epochs >= 0 && s.warmup_epochs < static_cast<double>(s.epochs),
        "--warmup-epochs", "must be at least 0 and below --epochs"},
+      {s.learning_rate_batch >= 0, "--learning-rate-batch",
+       "must be at least 0"},
+      {share(s.final_learning_rate), "--final-learning-rate", "must be 0 to 1"},
       {share(s.weight_decay), "--weight-decay", "must be 0 to 1"},
       {below_one(s.label_smoothing), "--label-smoothing",
        "must be 0 to below 1"},
@@ -208,47 +221,51 @@ absl::Status CheckSettings(const TrainSettings& s) {
       {s.clip >= 0 && s.clip <= 1e6, "--clip", "must be 0 to 1e6"},
       {below_one(s.ema), "--ema", "must be 0 to below 1"},
       {below_one(s.drop_path), "--drop-path", "must be 0 to below 1"},
-      {s.shift >= 0 && s.shift <= kFashionSide, "--shift",
-       "must be 0 to 28 pixels"},
-      {share(s.cutout_probability), "--cutout-probability", "must be 0 to 1"},
-      {share(s.cutout_size), "--cutout-size", "must be 0 to 1"},
       {s.threads >= 1 && s.threads <= 1024, "--threads", "must be 1 to 1024"},
       {s.train_limit >= 0, "--train-limit", "must be at least 0"},
       {s.test_limit >= 0, "--test-limit", "must be at least 0"},
+      {s.pictures.resize == 0 || s.pictures.resize >= s.side, "--resize",
+       "must be 0 or at least --side"},
+      {s.teaching.write_labels.empty() ||
+           (!s.teacher.empty() && s.run.processes == 1),
+       "--write-teacher-labels", "needs a --teacher, and one process"},
   };
   for (const auto& rule : rules) {
     GM_RETURN_IF_ERROR(Require(rule.holds, rule.flag, rule.rule));
   }
+  GM_RETURN_IF_ERROR(CheckTeacherSettings(s.teaching));
+  GM_RETURN_IF_ERROR(CheckPictureSettings(s.pictures));
   return CheckRunSettings(s.run, s.batch);
 }
 
 std::string ResultSettingsJson(const TrainSettings& s) {
-  return nlohmann::ordered_json{{"teacher", s.teacher},
-                                {"train_limit", s.train_limit},
-                                {"block", s.block},
-                                {"stem_width", s.stem_width},
-                                {"widths", s.widths},
-                                {"depths", s.depths},
-                                {"mlp_ratios", s.mlp_ratios},
-                                {"side", s.side},
-                                {"epochs", s.epochs},
-                                {"batch", s.batch},
-                                {"learning_rate", s.learning_rate},
-                                {"warmup_epochs", s.warmup_epochs},
-                                {"weight_decay", s.weight_decay},
-                                {"label_smoothing", s.label_smoothing},
-                                {"alpha", s.alpha},
-                                {"clip", s.clip},
-                                {"ema", s.ema},
-                                {"drop_path", s.drop_path},
-                                {"flip", s.flip},
-                                {"shift", s.shift},
-                                {"cutout_probability", s.cutout_probability},
-                                {"cutout_size", s.cutout_size},
-                                {"seed", s.seed},
-                                {"threads", s.threads},
-                                {"processes", s.run.processes}}
-      .dump();
+  nlohmann::ordered_json json = {{"teacher", s.teacher},
+                                 {"train_limit", s.train_limit},
+                                 {"block", s.block},
+                                 {"stem_width", s.stem_width},
+                                 {"widths", s.widths},
+                                 {"depths", s.depths},
+                                 {"mlp_ratios", s.mlp_ratios},
+                                 {"side", s.side},
+                                 {"classes", s.classes},
+                                 {"epochs", s.epochs},
+                                 {"batch", s.batch},
+                                 {"learning_rate", s.learning_rate},
+                                 {"learning_rate_batch", s.learning_rate_batch},
+                                 {"final_learning_rate", s.final_learning_rate},
+                                 {"warmup_epochs", s.warmup_epochs},
+                                 {"weight_decay", s.weight_decay},
+                                 {"label_smoothing", s.label_smoothing},
+                                 {"alpha", s.alpha},
+                                 {"clip", s.clip},
+                                 {"ema", s.ema},
+                                 {"drop_path", s.drop_path},
+                                 {"precision", s.precision},
+                                 {"seed", s.seed},
+                                 {"threads", s.threads},
+                                 {"processes", s.run.processes}};
+  AddToJson(s.pictures, &json);
+  return json.dump();
 }
 
 ModelConfig MakeModelConfig(const TrainSettings& s) {
@@ -258,29 +275,47 @@ ModelConfig MakeModelConfig(const TrainSettings& s) {
   config.widths = s.widths;
   config.depths = s.depths;
   config.mlp_ratios = s.mlp_ratios;
-  config.classes = kFashionClasses;
-  config.input.resize = s.side;
+  config.classes = s.classes;
+  config.input.resize = s.pictures.resize == 0 ? s.side : s.pictures.resize;
   config.input.crop = s.side;
-  config.input.mean.fill(kMean);
-  config.input.std.fill(kStd);
+  config.input.mean = s.pictures.mean;
+  config.input.std = s.pictures.std;
   config.labels_file = "labels.txt";
   config.weights_file = "model.safetensors";
   return config;
 }
 
 AugmentSpec MakeAugmentSpec(const TrainSettings& s) {
+  const PictureSettings& p = s.pictures;
   return {
-      .flip = s.flip,
-      .shift = static_cast<int>(std::lround(s.shift * s.side / kFashionSide)),
-      .cutout_probability = s.cutout_probability,
-      .cutout_side = static_cast<int>(std::lround(s.cutout_size * s.side))};
+      .smallest_crop = p.smallest_crop,
+      .flip = p.flip,
+      .shift = static_cast<int>(std::lround(p.shift * s.side / kFashionSide)),
+      .random = {.operations = p.random_operations,
+                 .magnitude = p.random_magnitude,
+                 .deviation = p.random_deviation},
+      .cutout_probability = p.cutout_probability,
+      .cutout_side = static_cast<int>(std::lround(p.cutout_size * s.side)),
+      .erase_probability = p.erase};
+}
+
+MixSpec MakeMixSpec(const TrainSettings& s) {
+  return {.mixup = s.pictures.mixup,
+          .cutmix = s.pictures.cutmix,
+          .probability = s.pictures.mix_probability,
+          .cutmix_share = s.pictures.cutmix_share};
 }
 
 ScheduleSpec MakeSchedule(const TrainSettings& s, int64_t steps_per_epoch) {
+  const double scale = s.learning_rate_batch == 0
+                           ? 1
+                           : static_cast<double>(s.batch) /
+                                 static_cast<double>(s.learning_rate_batch);
   return {.total_steps = s.epochs * steps_per_epoch,
           .warmup_steps = static_cast<int64_t>(
               s.warmup_epochs * static_cast<double>(steps_per_epoch)),
-          .learning_rate = s.learning_rate};
+          .learning_rate = s.learning_rate * scale,
+          .final_fraction = s.final_learning_rate};
 }
 
 }  // namespace groupmamba::training

@@ -11,8 +11,12 @@
 #include "model/config.h"
 #include "model/training/augment.h"
 #include "model/training/fashion.h"
+#include "model/training/mix.h"
+#include "model/training/picture_settings.h"
+#include "model/training/recipe.h"
 #include "model/training/run_settings.h"
 #include "model/training/schedule.h"
+#include "model/training/teacher_settings.h"
 
 namespace CLI {
 class App;
@@ -22,9 +26,9 @@ namespace groupmamba::training {
 
 struct TrainSettings {
   // Where.
-  std::string data = kFashionFolder;  // folder of the four IDX files
+  std::string data = kFashionFolder;  // OpenPictures
   std::string out;                    // the model folder to write
-  std::string teacher;                // a model folder; empty: no teacher
+  std::string teacher;                // LoadTeacher; empty: no teacher
   bool restart = false;               // throw an old checkpoint away
   int64_t train_limit = 0;            // pictures; 0: all
   int64_t test_limit = 0;
@@ -35,12 +39,17 @@ struct TrainSettings {
   std::array<int, kStages> widths = {32, 64, 128, 192};
   std::array<int, kStages> depths = {1, 2, 2, 1};
   std::array<int, kStages> mlp_ratios = {4, 4, 4, 4};
-  int side = 48;  // pixels; the pictures are enlarged to it
+  int side = 48;                  // pixels; the pictures are enlarged to it
+  int classes = kFashionClasses;  // no flag: whoever opens the data sets it
 
   // The recipe.
   int64_t epochs = 12;
   int64_t batch = 128;          // pictures
   double learning_rate = 2e-3;  // at its highest
+  // Of the step that learning_rate is for, in pictures; it grows in proportion
+  // to `batch`. 0: as it is.
+  int64_t learning_rate_batch = 0;
+  double final_learning_rate = 0;  // at the end, as a fraction of the highest
   double warmup_epochs = 1;
   double weight_decay = 0.05;  // of weight matrices and kernels only
   double label_smoothing = 0.05;
@@ -48,19 +57,20 @@ struct TrainSettings {
   double clip = 5;     // of the gradients' norm; 0: not clipped
   double ema = 0.999;  // what stays of the averaged weights at a step
   double drop_path = 0;
-  bool flip = true;
-  double shift = 2;  // pixels of the 28x28 picture
-  double cutout_probability = 0.25;
-  double cutout_size = 0.3;  // of the picture's side
+  std::string precision = "fp32";  // or "bf16"
   uint64_t seed = 1;
   int threads = 2;  // of each process
 
+  RecipeSettings named;
+  PictureSettings pictures;
+  TeacherSettings teaching;
   RunSettings run;
 };
 
 // Adds one flag for each setting, with its meaning, range and default. A
 // setting can also be an environment variable, GROUPMAMBA_TRAIN_<FLAG>, or a
-// line of the file that --config names; the earlier in that list wins.
+// line of the file that --config names; the earlier in that list wins, and all
+// of them win over --recipe and --variant.
 void AddFlags(CLI::App* app, TrainSettings* settings);
 
 // INVALID_ARGUMENT names the setting that is out of range.
@@ -74,6 +84,8 @@ std::string ResultSettingsJson(const TrainSettings& settings);
 ModelConfig MakeModelConfig(const TrainSettings& settings);
 
 AugmentSpec MakeAugmentSpec(const TrainSettings& settings);
+
+MixSpec MakeMixSpec(const TrainSettings& settings);
 
 ScheduleSpec MakeSchedule(const TrainSettings& settings,
                           int64_t steps_per_epoch);

@@ -13,51 +13,53 @@
 #include "base/status_macros.h"
 #include "model/file.h"
 #include "model/manifest.h"
-#include "model/training/batch.h"
 #include "nlohmann/json.hpp"
 
 namespace groupmamba::training {
 namespace {
 
-constexpr int64_t kTestBatch = 250;    // pictures
 constexpr int64_t kTrainProbe = 2000;  // training pictures tested on
 constexpr double kSmoothing = 0.98;    // stays of the smoothed loss at a step
 
 LearnerOptions MakeLearnerOptions(const TrainSettings& s, Peers* peers) {
-  return {.loss = {.alpha = s.teacher.empty() ? 1 : s.alpha,
-                   .label_smoothing = s.label_smoothing},
+  return {.alpha = s.teacher.empty() ? 1 : s.alpha,
+          .label_smoothing = s.label_smoothing,
           .weight_decay = s.weight_decay,
           .clip = s.clip,
           .drop_path = s.drop_path,
+          .bf16 = s.precision == "bf16",
           .seed = s.seed,
           .peers = peers};
 }
 
 }  // namespace
 
-Trainer::Trainer(const TrainSettings& settings, Pictures train, Pictures test,
-                 std::unique_ptr<Network> teacher, const TimeSource* clock,
+Trainer::Trainer(const TrainSettings& settings,
+                 std::unique_ptr<PictureSource> train,
+                 std::unique_ptr<PictureSource> test,
+                 std::unique_ptr<Teacher> teacher, const TimeSource* clock,
                  Peers* peers)
     : settings_(settings),
       config_(MakeModelConfig(settings)),
-      train_(std::move(train)),
-      test_(std::move(test)),
       teacher_(std::move(teacher)),
       clock_(clock),
       peers_(peers),
-      steps_per_epoch_(train_.count() / settings.batch),
+      pictures_(settings, std::move(train), std::move(test),
+                peers == nullptr ? 0 : peers->rank()),
+      steps_per_epoch_(pictures_.steps_per_epoch()),
       schedule_(MakeSchedule(settings, steps_per_epoch_)),
       progress_(clock, isatty(STDERR_FILENO) == 1, settings.batch),
       start_(clock->Now()),
       last_checkpoint_(start_) {}
 
 absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
-    const TrainSettings& settings, Pictures train, Pictures test,
-    std::unique_ptr<Network> teacher, const TimeSource* clock, Peers* peers) {
-  if (train.count() < settings.batch) {
+    const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+    std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+    const TimeSource* clock, Peers* peers) {
+  if (train->count() < settings.batch) {
     return absl::InvalidArgumentError(
         absl::StrCat("--batch ", settings.batch, " is more than the ",
-                     train.count(), " training pictures"));
+                     train->count(), " training pictures"));
   }
   std::unique_ptr<Trainer> trainer(
       new Trainer(settings, std::move(train), std::move(test),
@@ -67,6 +69,7 @@ absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(
       Learner::Create(trainer->config_, MakeLearnerOptions(settings, peers),
                       trainer->teacher_.get()));
   GM_RETURN_IF_ERROR(trainer->Restore());
+  trainer->pictures_.Start(trainer->run_.steps, trainer->schedule_.total_steps);
   return trainer;
 }
 
@@ -84,8 +87,8 @@ absl::Status Trainer::Restore() {
   Log({{"event", run_.steps == 0 ? "start" : "resume"},
        {"step", run_.steps},
        {"parameters", CountParameters(config_)},
-       {"train_pictures", train_.count()},
-       {"test_pictures", test_.count()},
+       {"train_pictures", pictures_.train().count()},
+       {"test_pictures", pictures_.test().count()},
        {"settings",
         nlohmann::ordered_json::parse(ResultSettingsJson(settings_))}});
   return absl::OkStatus();
@@ -134,7 +137,9 @@ void Trainer::ShareRestored() {
 
 absl::Status Trainer::Run(const StopRequested& stop) {
   if (run_.steps == schedule_.total_steps) {
-    top1_ = Evaluate(test_, test_.count(), /*averaged=*/true);
+    GM_ASSIGN_OR_RETURN(top1_,
+                        Evaluate(FashionSplit::kTest, pictures_.test().count(),
+                                 /*averaged=*/true));
     return absl::OkStatus();
   }
   while (run_.steps < schedule_.total_steps) {
@@ -147,7 +152,7 @@ absl::Status Trainer::Run(const StopRequested& stop) {
       LogStep();
     }
     if (epoch_ends) {
-      EndEpoch();
+      GM_RETURN_IF_ERROR(EndEpoch());
     }
     if (run_.steps == schedule_.total_steps) {
       break;
@@ -186,25 +191,9 @@ bool Trainer::CheckpointIsDue() const {
              60 * settings_.run.checkpoint_minutes;
 }
 
-// This process's part of the batch at `place` of `epoch`.
-Batch Trainer::NextBatch(int64_t epoch, int64_t place) {
-  if (epoch != order_epoch_) {
-    order_ = EpochOrder(settings_.seed, epoch, train_.count());
-    order_epoch_ = epoch;
-  }
-  const int64_t share = settings_.batch / settings_.run.processes;
-  const int64_t rank = peers_ == nullptr ? 0 : peers_->rank();
-  return TrainingBatch(train_,
-                       absl::MakeConstSpan(order_).subspan(
-                           place * settings_.batch + rank * share, share),
-                       config_.input, MakeAugmentSpec(settings_),
-                       settings_.seed, epoch);
-}
-
 absl::Status Trainer::OneStep() {
   const TimePoint begin = clock_->Now();
-  const Batch batch =
-      NextBatch(run_.steps / steps_per_epoch_, run_.steps % steps_per_epoch_);
+  GM_ASSIGN_OR_RETURN(const Batch batch, pictures_.NextBatch());
   window_.data_seconds += ToSeconds(clock_->Now() - begin);
   last_step_ =
       learner_->Step(batch, run_.steps, LearningRate(schedule_, run_.steps),
@@ -247,12 +236,18 @@ void Trainer::LogStep() {
              .exchange_seconds = exchanged};
 }
 
-void Trainer::EndEpoch() {
+absl::Status Trainer::EndEpoch() {
   const double mean_loss =
       run_.loss_sum / static_cast<double>(steps_per_epoch_);
-  top1_ = Evaluate(test_, test_.count(), /*averaged=*/true);
-  const double student = Evaluate(test_, test_.count(), /*averaged=*/false);
-  const double train = Evaluate(train_, kTrainProbe, /*averaged=*/true);
+  GM_ASSIGN_OR_RETURN(top1_,
+                      Evaluate(FashionSplit::kTest, pictures_.test().count(),
+                               /*averaged=*/true));
+  GM_ASSIGN_OR_RETURN(const double student,
+                      Evaluate(FashionSplit::kTest, pictures_.test().count(),
+                               /*averaged=*/false));
+  GM_ASSIGN_OR_RETURN(
+      const double train,
+      Evaluate(FashionSplit::kTrain, kTrainProbe, /*averaged=*/true));
   const int64_t epoch = run_.steps / steps_per_epoch_;
   Note(absl::StrFormat(
       "epoch %d of %d: loss %.4f, top-1 of the averaged weights %.2f %%, %.0f "
@@ -266,28 +261,27 @@ void Trainer::EndEpoch() {
        {"top1", top1_},
        {"student_top1", student},
        {"train_top1", train},
+       {"broken_pictures", pictures_.broken()},
        {"images_per_s", progress_.images_per_s()},
        {"seconds", SecondsSoFar()}});
   run_.loss_sum = 0;
   window_.start = clock_->Now();
+  return absl::OkStatus();
 }
 
-double Trainer::Evaluate(const Pictures& pictures, int64_t limit,
-                         bool averaged) const {
-  const int64_t total = std::min(limit, pictures.count());
-  const int64_t rank = peers_ == nullptr ? 0 : peers_->rank();
-  const int64_t stride = kTestBatch * settings_.run.processes;
-  int64_t right = 0;
-  for (int64_t at = rank * kTestBatch; at < total; at += stride) {
-    const Batch batch = TestBatch(
-        pictures, at, std::min(kTestBatch, total - at), config_.input);
-    const at::Tensor answer = averaged ? learner_->AverageLogits(batch.images)
-                                       : learner_->StudentLogits(batch.images);
-    right += answer.argmax(1).eq(batch.labels).sum().item<int64_t>();
-  }
+absl::StatusOr<double> Trainer::Evaluate(FashionSplit split, int64_t limit,
+                                         bool averaged) {
+  GM_ASSIGN_OR_RETURN(
+      const int64_t right,
+      pictures_.CountRight(split, limit, [&](const at::Tensor& images) {
+        return averaged ? learner_->AverageLogits(images)
+                        : learner_->StudentLogits(images);
+      }));
+  const bool train = split == FashionSplit::kTrain;
+  const PictureSource& pictures = train ? pictures_.train() : pictures_.test();
   const auto sum = static_cast<double>(right);
   return (peers_ == nullptr ? sum : peers_->SumOf(sum)) /
-         static_cast<double>(total);
+         static_cast<double>(std::min(limit, pictures.count()));
 }
 
 absl::Status Trainer::SaveCheckpoint() {
@@ -320,7 +314,7 @@ absl::Status Trainer::WriteModel() {
       WriteTensors(absl::StrCat(settings_.out, "/", config.weights_file),
                    learner_->average(), {{"format", "pt"}}));
   std::string labels;
-  for (absl::string_view label : kFashionLabels) {
+  for (const std::string& label : pictures_.train().labels()) {
     absl::StrAppend(&labels, label, "\n");
   }
   GM_RETURN_IF_ERROR(WriteFileAtomically(

@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "model/config.h"
-#include "model/network.h"
 #include "model/training/checkpoint.h"
 #include "model/training/learner.h"
 #include "model/training/peers.h"
@@ -21,7 +20,9 @@
 #include "model/training/progress.h"
 #include "model/training/run_folder.h"
 #include "model/training/run_log.h"
+#include "model/training/run_pictures.h"
 #include "model/training/settings.h"
+#include "model/training/teacher.h"
 #include "nlohmann/json_fwd.hpp"
 
 namespace groupmamba::training {
@@ -37,9 +38,9 @@ class Trainer {
   // (CheckSettings) and made for MakeModelConfig(settings). `peers`, which must
   // outlive the trainer, are settings.run.processes; null: one process.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(
-      const TrainSettings& settings, Pictures train, Pictures test,
-      std::unique_ptr<Network> teacher, const TimeSource* clock,
-      Peers* peers = nullptr);
+      const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+      std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+      const TimeSource* clock, Peers* peers = nullptr);
 
   // Trains to the end, writing after every epoch the averaged weights as a
   // model folder, a line of the log and a checkpoint. What cannot be written
@@ -56,9 +57,9 @@ class Trainer {
   int64_t steps() const { return run_.steps; }
 
  private:
-  Trainer(const TrainSettings& settings, Pictures train, Pictures test,
-          std::unique_ptr<Network> teacher, const TimeSource* clock,
-          Peers* peers);
+  Trainer(const TrainSettings& settings, std::unique_ptr<PictureSource> train,
+          std::unique_ptr<PictureSource> test, std::unique_ptr<Teacher> teacher,
+          const TimeSource* clock, Peers* peers);
 
   // Whether this process writes the files, and tells how it goes.
   bool first() const { return peers_ == nullptr || peers_->rank() == 0; }
@@ -67,15 +68,15 @@ class Trainer {
   absl::Status OpenFolder();
   void ShareRestored();
   absl::Status OneStep();
-  Batch NextBatch(int64_t epoch, int64_t place);
-  void EndEpoch();
+  absl::Status EndEpoch();
   absl::Status StopHere();
   bool Stopping(const StopRequested& stop);
   bool CheckpointIsDue() const;
 
-  // Top-1, 0 to 1, on the first `limit` of `pictures`, shared out among the
-  // processes.
-  double Evaluate(const Pictures& pictures, int64_t limit, bool averaged) const;
+  // Top-1, 0 to 1, on the first `limit` pictures of a split, shared out among
+  // the processes.
+  absl::StatusOr<double> Evaluate(FashionSplit split, int64_t limit,
+                                  bool averaged);
 
   absl::Status SaveCheckpoint();
   absl::Status WriteModel();
@@ -88,11 +89,10 @@ class Trainer {
 
   const TrainSettings settings_;
   const ModelConfig config_;
-  const Pictures train_;
-  const Pictures test_;
-  const std::unique_ptr<Network> teacher_;
+  const std::unique_ptr<Teacher> teacher_;
   const TimeSource* const clock_;
   Peers* const peers_;
+  RunPictures pictures_;
   const int64_t steps_per_epoch_;
   const ScheduleSpec schedule_;
   std::unique_ptr<RunFolder> folder_;  // the first process's, and its log
@@ -114,8 +114,6 @@ class Trainer {
     double exchange_seconds = 0;  // peers_->seconds() at its start
   } window_;
 
-  int64_t order_epoch_ = -1;  // whose order is held
-  std::vector<int32_t> order_;
   double top1_ = 0;
   absl::Status told_;  // what was last told of writing
 };

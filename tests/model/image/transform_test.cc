@@ -154,6 +154,49 @@ TEST(TransformImageTest, ReadsAPartOfALargerPicture) {
   EXPECT_EQ(std::memcmp(out.data(), expected.data, out.size()), 0);
 }
 
+TEST(ResizeImageTest, OfASquareIsTheTransformWithoutACrop) {
+  const cv::Mat whole = MakePicture(90, 70, 3, 6);
+  const cv::Mat part = whole(cv::Rect(11, 7, 50, 50));
+  std::vector<uint8_t> resized(size_t{3} * 32 * 32);
+  ASSERT_TRUE(
+      ResizeImage(part, 32, 32, ResizeFilter::kBicubic, absl::MakeSpan(resized))
+          .ok());
+  const cv::Mat expected = ReferenceTransform(part, Spec(32, 32, 32));
+  EXPECT_EQ(std::memcmp(resized.data(), expected.data, resized.size()), 0);
+}
+
+// Both axes by themselves: of a picture whose rows are equal, each row of the
+// result is that of a square with the same rows.
+TEST(ResizeImageTest, ProportionsNeedNotBeKept) {
+  const cv::Mat row = MakePicture(60, 1, 3, 7);
+  cv::Mat flat(20, 60, CV_8UC3), square(60, 60, CV_8UC3);
+  for (int y = 0; y < 20; ++y) row.copyTo(flat.row(y));
+  for (int y = 0; y < 60; ++y) row.copyTo(square.row(y));
+  std::vector<uint8_t> out(size_t{3} * 32 * 32), expected = out;
+  ASSERT_TRUE(
+      ResizeImage(flat, 32, 32, ResizeFilter::kBilinear, absl::MakeSpan(out))
+          .ok());
+  ASSERT_TRUE(ResizeImage(square, 32, 32, ResizeFilter::kBilinear,
+                          absl::MakeSpan(expected))
+                  .ok());
+  EXPECT_EQ(out, expected);
+}
+
+TEST(ResizeImageTest, SizesOutOfRangeAreRefused) {
+  const cv::Mat picture = MakePicture(10, 10, 3, 7);
+  std::vector<uint8_t> out(size_t{3} * 8 * 8);
+  const auto resize = [&](const cv::Mat& rgb, int height, int width) {
+    return ResizeImage(rgb, height, width, ResizeFilter::kBicubic,
+                       absl::MakeSpan(out));
+  };
+  EXPECT_TRUE(resize(picture, 8, 8).ok());
+  EXPECT_TRUE(resize(picture, 4, 16).ok());
+  EXPECT_FALSE(resize(picture, 8, 7).ok());
+  EXPECT_FALSE(resize(picture, 0, 8).ok());
+  EXPECT_FALSE(resize(picture, 8, 70000).ok());
+  EXPECT_FALSE(resize(cv::Mat(), 8, 8).ok());
+}
+
 TEST(TransformImageTest, SizesOutOfRangeAreRefused) {
   const cv::Mat picture = MakePicture(10, 10, 3, 7);
   std::vector<uint8_t> out(size_t{3} * 8 * 8);

@@ -1,18 +1,21 @@
 #include "model/training/learner.h"
 
 #include <cmath>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "ATen/Functions.h"
+#include "ATen/Parallel.h"
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/manifest.h"
 #include "model/training/batch.h"
+#include "model/training/loader.h"
 #include "model/training/loss.h"
 #include "model/training/parameters.h"
 #include "tests/model/training/tiny_run.h"
@@ -38,15 +41,17 @@ HeadLogits TwoPictures() {
       .distillation = {}};
 }
 
-at::Tensor Labels(std::vector<int64_t> labels) {
-  return at::tensor(at::ArrayRef<int64_t>(labels));
+// Of three classes.
+at::Tensor Targets(std::vector<int64_t> labels, double smoothing = 0) {
+  return SoftTargets(at::tensor(at::ArrayRef<int64_t>(labels)), 3, smoothing,
+                     /*share=*/1);
 }
 
 TEST(DistilledLoss, WithoutATeacherIsTheCrossEntropyWithTheTruth) {
   const double expected =
       (CrossEntropy(kFirst, 2) + CrossEntropy(kSecond, 0)) / 2;
   EXPECT_NEAR(
-      DistilledLoss(TwoPictures(), Labels({2, 0}), {}, {}).item<double>(),
+      DistilledLoss(TwoPictures(), Targets({2, 0}), {}, 1).item<double>(),
       expected, 1e-6);
 }
 
@@ -54,10 +59,10 @@ TEST(DistilledLoss, AlphaWeighsTheTruthAgainstTheTeachersLabel) {
   const double truth = (CrossEntropy(kFirst, 2) + CrossEntropy(kSecond, 0)) / 2;
   const double taught =
       (CrossEntropy(kFirst, 0) + CrossEntropy(kSecond, 1)) / 2;
-  EXPECT_NEAR(DistilledLoss(TwoPictures(), Labels({2, 0}), Labels({0, 1}),
-                            {.alpha = 0.3})
-                  .item<double>(),
-              0.3 * truth + 0.7 * taught, 1e-6);
+  EXPECT_NEAR(
+      DistilledLoss(TwoPictures(), Targets({2, 0}), Targets({0, 1}), 0.3)
+          .item<double>(),
+      0.3 * truth + 0.7 * taught, 1e-6);
 }
 
 TEST(DistilledLoss, SmoothingSpreadsAShareOverAllClasses) {
@@ -67,8 +72,7 @@ TEST(DistilledLoss, SmoothingSpreadsAShareOverAllClasses) {
   }
   HeadLogits one;
   one.head = TwoPictures().head.narrow(0, 0, 1);
-  EXPECT_NEAR(DistilledLoss(one, Labels({1}), {}, {.label_smoothing = 0.1})
-                  .item<double>(),
+  EXPECT_NEAR(DistilledLoss(one, Targets({1}, 0.1), {}, 1).item<double>(),
               expected, 1e-6);
 }
 
@@ -76,11 +80,10 @@ TEST(DistilledLoss, OfTwoHeadsTheSecondLearnsFromTheTeacher) {
   HeadLogits heads;
   heads.head = TwoPictures().head.narrow(0, 0, 1);
   heads.distillation = TwoPictures().head.narrow(0, 1, 1);
-  EXPECT_NEAR(DistilledLoss(heads, Labels({2}), Labels({0}), {.alpha = 0.3})
-                  .item<double>(),
-              0.3 * CrossEntropy(kFirst, 2) + 0.7 * CrossEntropy(kSecond, 0),
-              1e-6);
-  EXPECT_NEAR(DistilledLoss(heads, Labels({2}), {}, {}).item<double>(),
+  EXPECT_NEAR(
+      DistilledLoss(heads, Targets({2}), Targets({0}), 0.3).item<double>(),
+      0.3 * CrossEntropy(kFirst, 2) + 0.7 * CrossEntropy(kSecond, 0), 1e-6);
+  EXPECT_NEAR(DistilledLoss(heads, Targets({2}), {}, 1).item<double>(),
               (CrossEntropy(kFirst, 2) + CrossEntropy(kSecond, 2)) / 2, 1e-6);
 }
 
@@ -109,15 +112,28 @@ TEST(Parameters, EveryTensorHasItsOwnPlaceInTheFlatOnes) {
   EXPECT_EQ(static_cast<float>(seen.size()), next - 1);
 }
 
-TEST(Parameters, OnlyMatricesAndKernelsDecay) {
-  Parameters parameters = MakeParameters(TinyConfig(), /*trained=*/true);
-  parameters.decayed.fill_(1);
-  for (const auto& [name, tensor] : parameters.by_name) {
-    const bool decays = tensor.detach().view(-1)[0].item<float>() == 1;
-    const bool expected = tensor.dim() > 1 &&
-                          name.find("A_logs") == std::string::npos &&
-                          name.find("bias") == std::string::npos;
-    EXPECT_EQ(decays, expected) << name;
+// By the names' last parts, written out: what decays and what must not.
+TEST(Parameters, NormsBiasesAndTheScansOwnDoNotDecay) {
+  for (const BlockForm block : {BlockForm::kPaper, BlockForm::kReleased}) {
+    ModelConfig config = TinyConfig();
+    config.block = block;
+    Parameters parameters = MakeParameters(config, /*trained=*/true);
+    parameters.decayed.fill_(1);
+    std::set<std::string> decaying, others;
+    for (const auto& [name, tensor] : parameters.by_name) {
+      const bool decays = tensor.detach().view(-1)[0].item<float>() == 1;
+      const std::string last = name.substr(name.rfind('.') + 1);
+      const bool norm = tensor.dim() == 1 && last == "weight";
+      EXPECT_FALSE(decays && norm) << name;
+      (decays ? decaying : others).insert(norm ? "norm" : last);
+    }
+    EXPECT_THAT(decaying, ::testing::ElementsAre("dt_projs_weight", "weight",
+                                                 "x_proj_weight"));
+    std::set<std::string> expected = {"A_logs",        "Ds",   "bias",
+                                      "dt_projs_bias", "norm", "running_mean",
+                                      "running_var"};
+    if (block == BlockForm::kReleased) expected.insert("skip_scale");
+    EXPECT_EQ(others, expected);
   }
 }
 
@@ -141,18 +157,25 @@ TEST(Initialize, DeltaBeginsBetweenAThousandthAndATenth) {
 }
 
 std::unique_ptr<Learner> MakeLearner(const LearnerOptions& options,
-                                     const Network* teacher = nullptr) {
-  auto learner = Learner::Create(TinyConfig(), options, teacher);
+                                     const Teacher* teacher = nullptr,
+                                     const ModelConfig& config = TinyConfig()) {
+  at::set_num_threads(1);  // the models are too small to share
+  auto learner = Learner::Create(config, options, teacher);
   EXPECT_TRUE(learner.ok()) << learner.status();
   return *std::move(learner);
 }
 
 Batch WholeBatch() {
-  return TestBatch(TinyPictures(), 0, 13, TinyConfig().input);
+  const std::unique_ptr<PictureSource> pictures = TinyPictures();
+  BrokenPictures broken(0);
+  Loader loader(pictures.get(), &broken,
+                {.input = TinyConfig().input, .augment = {}, .end_step = 1},
+                InOrder(13, 13));
+  return MakeBatch(loader.Next().value(), TinyConfig().input);
 }
 
 TEST(Learner, LearnsAHandfulOfPicturesByHeart) {
-  auto learner = MakeLearner({.loss = {}, .weight_decay = 0.01, .clip = 5});
+  auto learner = MakeLearner({.weight_decay = 0.01, .clip = 5});
   const Batch batch = WholeBatch();
   const double first = learner->Step(batch, 0, 0.005, 0.5).loss;
   EXPECT_NEAR(first, std::log(10.0), 1.0);
@@ -184,7 +207,7 @@ TEST(Learner, TheAverageKeepsItsShareOfItself) {
 // With a learning rate of zero the whole step is the decay, which is then zero
 // too: nothing may move but the batch norms' statistics.
 TEST(Learner, ALearningRateOfZeroMovesNoWeight) {
-  auto learner = MakeLearner({.loss = {}, .weight_decay = 0.5});
+  auto learner = MakeLearner({.weight_decay = 0.5});
   const at::Tensor before = learner->State()["student.decayed"].clone();
   const at::Tensor buffers = learner->State()["student.buffers"].clone();
   learner->Step(WholeBatch(), 0, 0, 0.5);
@@ -196,7 +219,7 @@ TEST(Learner, ALearningRateOfZeroMovesNoWeight) {
 // rate, after shrinking it by learning rate * decay.
 TEST(Learner, TheFirstStepIsAdamWs) {
   constexpr double kRate = 0.01, kDecay = 0.5;
-  auto learner = MakeLearner({.loss = {}, .weight_decay = kDecay});
+  auto learner = MakeLearner({.weight_decay = kDecay});
   const at::Tensor decayed = learner->State()["student.decayed"].clone();
   const at::Tensor plain = learner->State()["student.plain"].clone();
   learner->Step(WholeBatch(), 0, kRate, 0.5);
@@ -220,7 +243,7 @@ TEST(Learner, TheFirstStepIsAdamWs) {
 
 TEST(Learner, ClippingBoundsTheGradientsNorm) {
   const auto norm_after = [](double clip) {
-    auto learner = MakeLearner({.loss = {}, .clip = clip});
+    auto learner = MakeLearner({.clip = clip});
     learner->Step(WholeBatch(), 0, 0.001, 0.5);
     auto state = learner->State();
     // The first moment is a tenth of the clipped gradient.
@@ -233,27 +256,82 @@ TEST(Learner, ClippingBoundsTheGradientsNorm) {
 }
 
 // A teacher that always answers the same class.
-class OneClassTeacher : public Network {
+class OneClassTeacher : public Teacher {
  public:
-  HeadLogits Forward(const at::Tensor& x,
-                     const ForwardOptions& options) const override {
-    EXPECT_FALSE(options.training);
-    at::Tensor logits = at::zeros({x.size(0), 10});
-    logits.select(1, 7).fill_(1);
-    return {.head = logits, .distillation = {}};
+  at::Tensor Targets(const Batch& batch) const override {
+    return SoftTargets(at::full_like(batch.labels, 7), 10, 0, 1);
   }
-  void FoldBatchNorms() override {}
 };
 
 TEST(Learner, WithAlphaZeroOnlyTheTeachersLabelIsLearnt) {
   const OneClassTeacher teacher;
-  auto learner = MakeLearner({.loss = {.alpha = 0}}, &teacher);
+  auto learner = MakeLearner({.alpha = 0}, &teacher);
   const Batch batch = WholeBatch();
   for (int step = 0; step < 40; ++step) {
     learner->Step(batch, step, 0.005, 0.5);
   }
   EXPECT_TRUE(
       learner->AverageLogits(batch.images).argmax(1).eq(7).all().item<bool>());
+}
+
+// What a learner with these options knows after three steps.
+std::map<std::string, at::Tensor> AfterThreeSteps(const LearnerOptions& options,
+                                                  const Teacher* teacher,
+                                                  const ModelConfig& config) {
+  auto learner = MakeLearner(options, teacher, config);
+  for (int step = 0; step < 3; ++step) {
+    learner->Step(WholeBatch(), step, 0.005, 0.5);
+  }
+  std::map<std::string, at::Tensor> state;
+  for (const auto& [name, tensor] : learner->State()) {
+    state[name] = tensor.clone();
+  }
+  return state;
+}
+
+TEST(Learner, AlphaOneIsNoTeacherToTheBit) {
+  const OneClassTeacher teacher;
+  for (const BlockForm block : {BlockForm::kPaper, BlockForm::kReleased}) {
+    ModelConfig config = TinyConfig();
+    config.block = block;
+    const auto with = AfterThreeSteps({.alpha = 1}, &teacher, config);
+    for (const auto& [name, tensor] : AfterThreeSteps({}, nullptr, config)) {
+      EXPECT_TRUE(at::equal(tensor, with.at(name))) << name;
+    }
+    const auto half = AfterThreeSteps({.alpha = 0.5}, &teacher, config);
+    EXPECT_FALSE(
+        at::equal(half.at("student.decayed"), with.at("student.decayed")));
+  }
+}
+
+TEST(Learner, LossInBf16IsNearThatInFp32) {
+  for (const BlockForm block : {BlockForm::kPaper, BlockForm::kReleased}) {
+    ModelConfig config = TinyConfig();
+    config.block = block;
+    const double fp32 = MakeLearner({}, nullptr, config)
+                            ->Step(WholeBatch(), 0, 0.005, 0.5)
+                            .loss;
+    const double bf16 = MakeLearner({.bf16 = true}, nullptr, config)
+                            ->Step(WholeBatch(), 0, 0.005, 0.5)
+                            .loss;
+    EXPECT_NE(bf16, fp32);  // it is not fp32 under another name
+    EXPECT_NEAR(bf16, fp32, 0.02 * fp32);
+  }
+}
+
+TEST(Learner, InBf16LearnsAHandfulOfPicturesByHeart) {
+  auto learner = MakeLearner({.weight_decay = 0.01, .clip = 5, .bf16 = true});
+  const Batch batch = WholeBatch();
+  double last = 0;
+  for (int step = 0; step < 150; ++step) {
+    last = learner->Step(batch, step, 0.005, 0.9).loss;
+  }
+  EXPECT_LT(last, 0.1);
+  EXPECT_TRUE(
+      at::equal(learner->AverageLogits(batch.images).argmax(1), batch.labels));
+  for (const auto& [name, tensor] : learner->State()) {
+    EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ATen/Parallel.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -34,6 +35,7 @@ bool Never() { return false; }
 
 absl::StatusOr<std::unique_ptr<Trainer>> MakeTrainer(
     const TrainSettings& settings, const TimeSource* clock) {
+  at::set_num_threads(1);  // the models are too small to share
   auto teacher = LoadTeacher(settings.teacher, MakeModelConfig(settings));
   if (!teacher.ok()) {
     return teacher.status();
