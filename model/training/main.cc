@@ -17,10 +17,7 @@
 #include "base/status_macros.h"
 #include "model/freed_memory.h"
 #include "model/training/curves.h"
-<<<<<<< HEAD
 #include "model/training/fashion.h"
-=======
->>>>>>> recipe
 #include "model/training/launch.h"
 #include "model/training/open_pictures.h"
 #include "model/training/peers.h"
