@@ -117,7 +117,7 @@ at::Tensor Network::Forward(const at::Tensor& pictures,
                             const Trace& trace) const {
   at::Tensor picture = normalise_(device_, pictures);
   for (const ConvBatchNormRelu& convolution : stem_) {
-    picture = convolution(picture, /*training=*/false);
+    picture = convolution(picture, ForwardOptions{});
   }
   for (int s = 0; s < kStages; ++s) {
     const Stage& stage = stages_[s];
