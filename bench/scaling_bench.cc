@@ -155,7 +155,7 @@ bool Measure(const Options& options, Row* row) {
   row->rates.push_back(InProcesses(row->processes, [&](const PeerSpec& place) {
     const auto speed = TrainingSpeed(options, row->threads, place);
     if (speed.ok()) return *speed;
-    std::fprintf(stderr, "training_bench: %s\n",
+    std::fprintf(stderr, "scaling_bench: %s\n",
                  std::string(speed.status().message()).c_str());
     return 0.0;
   }));
