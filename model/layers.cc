@@ -2,6 +2,7 @@
 
 #include "ATen/TensorOperators.h"
 #include "ATen/core/grad_mode.h"
+#include "ATen/ops/addcmul.h"
 #include "ATen/ops/batch_norm.h"
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/empty.h"
@@ -41,10 +42,8 @@ at::Tensor BatchNormOverProcesses(const ConvBatchNormRelu& layer,
   }
   const at::Tensor scale =
       layer.norm_weight * (variance + kBatchNormEpsilon).rsqrt();
-  const auto along = [](const at::Tensor& values) {
-    return values.view({1, -1, 1, 1});
-  };
-  return (x - along(mean)) * along(scale) + along(layer.norm_bias);
+  const at::Tensor shift = layer.norm_bias - mean * scale;
+  return at::addcmul(shift.view({1, -1, 1, 1}), x, scale.view({1, -1, 1, 1}));
 }
 
 }  // namespace

@@ -168,6 +168,7 @@ int RunLocally(int count, const std::function<int(const PeerSpec&)>& body) {
     sigaddset(&signals, signal);
   }
   sigprocmask(SIG_BLOCK, &signals, &before);
+  std::fflush(nullptr);  // or each would write what waits
   std::vector<Child> children;
   const pid_t parent = getpid();
   for (spec.rank = 0; spec.rank < count; ++spec.rank) {
