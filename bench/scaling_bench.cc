@@ -106,8 +106,7 @@ absl::StatusOr<double> TrainingSpeed(const Options& options, int threads,
   const training::TrainSettings settings;  // the bundled model's
   const ModelConfig config = MakeModelConfig(settings);
   auto learner = training::Learner::Create(
-      config, {.loss = {}, .clip = settings.clip, .peers = peers.get()},
-      nullptr);
+      config, {.clip = settings.clip, .peers = peers.get()}, nullptr);
   if (!learner.ok()) return learner.status();
   const int64_t share = options.batch / place.size;
   const training::Batch batch = {

@@ -14,10 +14,10 @@
 namespace groupmamba::training {
 
 struct Batch {
-  at::Tensor images;              // [n, 3, side, side], fp32, normalised
-  at::Tensor labels;              // [n], int64; before mixing
-  std::vector<int32_t> pictures;  // [n], numbers in the data's order
-  double share = 1;               // Mix::share
+  at::Tensor images;                   // [n, 3, side, side], fp32, normalised
+  at::Tensor labels;                   // [n], int64; before mixing
+  std::vector<int32_t> pictures = {};  // [n], numbers in the data's order
+  double share = 1;                    // Mix::share
 };
 
 // Normalised as the engine does it.
