@@ -188,7 +188,7 @@ const cuda::KernelTable& TimedKernels() {
   static constexpr cuda::KernelTable kTable = {
       GM_TIMED(normalise), GM_TIMED(layer_norm), GM_TIMED(affinity),
       GM_TIMED(ss2d_core), GM_TIMED(gated_norm), GM_TIMED(depthwise_gelu),
-      GM_TIMED(token_mean)};
+      GM_TIMED(token_mean), GM_TIMED(ss2d_backward)};
   return kTable;
 }
 

@@ -72,7 +72,9 @@ names() {
     else if (access ~ /\.128/) ++wide[name, arch]
     # States handed from block to block, the last values of a picture, and the
     # biases of hidden values.
-    else if (name ~ /^Ss2dCore/ && access ~ /\.64\.STRONG/) ++other[name, arch]
+    else if (name ~ /^Ss2d(Core|Backward)/ && access ~ /\.64\.STRONG/) ++other[name, arch]
+    # Four channels of bf16 a thread, everywhere in that kernel.
+    else if (name ~ /^Ss2dBackward<Bf16/ && access ~ /\.64/) ++other[name, arch]
     else if (name ~ /^(Normalise|Affinity)/) ++other[name, arch]
     else fault("narrow access: " access)
   }
@@ -111,7 +113,7 @@ if [ -z "$document" ]; then
   table
   exit $failed
 fi
-if ! diff <(grep -E '^\| (kernel |(--- \| ){7}|[A-Z][A-Za-z0-9]*<|Affinity )' "$document") <(table); then
+if ! diff <(grep -E '^\| (kernel |(--- \| ){7}|[A-Z][A-Za-z0-9]*<|(Affinity|Ss2dReduce) )' "$document") <(table); then
   echo "FAILED: the table of $document is not that of this build (budgets.sh prints it)"
   failed=$((failed + 1))
 fi

@@ -23,6 +23,8 @@
 //   Publish(word, value),         hands a value from a block to one other: Take
 //   Take(word)                    waits for it and empties the word (zero);
 //                                 once a word and launch
+//   PublishPair(word, pair),      likewise two values, not both the NaN of all
+//   TakePair(word)                bits, which no arithmetic gives
 //
 // The device's context is kernels/cuda/device_context.cuh, the tests' one
 // tests/testing/cuda_executor.h. Bodies hold no lambdas: nvcc 13.0.88 crashes
@@ -38,10 +40,12 @@
 #define GM_DEVICE __device__ __forceinline__
 #define GM_HOST_DEVICE __host__ __device__ __forceinline__
 #define GM_UNROLL _Pragma("unroll")
+#define GM_NO_UNROLL _Pragma("unroll 1")
 #else
 #define GM_DEVICE inline
 #define GM_HOST_DEVICE inline
 #define GM_UNROLL
+#define GM_NO_UNROLL
 #endif
 
 namespace groupmamba::cuda {

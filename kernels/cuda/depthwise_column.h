@@ -13,6 +13,17 @@ namespace groupmamba::cuda {
 // A picture's channels from some channel on, and their parameters.
 template <class T>
 struct DepthwiseSource {
+  template <int kVector, class Ctx>
+  GM_DEVICE void Load(const Ctx& ctx, int row, int column,
+                      float* values) const {
+    LoadValues<kVector>(ctx, x + (int64_t{row} * width + column) * stride,
+                        values);
+  }
+  template <int kVector, class Ctx>
+  GM_DEVICE void LoadBias(const Ctx& ctx, float* values) const {
+    LoadValues<kVector>(ctx, bias, values);
+  }
+
   const T* x;  // [row][column], `stride` elements apart
   int64_t stride;
   int height;
@@ -23,10 +34,10 @@ struct DepthwiseSource {
 };
 
 // Rows [from, end) of column `column`, kVector channels; hands each to
-// sink.Take(row, values).
-template <int kVector, class T, class Ctx, class Sink>
-GM_DEVICE void ConvolveColumn(const Ctx& ctx, const DepthwiseSource<T>& source,
-                              int column, int from, int end, const Sink& sink) {
+// sink.Take(row, values). Source: a DepthwiseSource, or what looks like one.
+template <int kVector, class Ctx, class Source, class Sink>
+GM_DEVICE void ConvolveColumn(const Ctx& ctx, const Source& source, int column,
+                              int from, int end, const Sink& sink) {
   float weight[9][kVector];
   float bias[kVector];
   GM_UNROLL
@@ -34,7 +45,7 @@ GM_DEVICE void ConvolveColumn(const Ctx& ctx, const DepthwiseSource<T>& source,
     LoadValues<kVector>(ctx, source.weight + tap * source.weight_stride,
                         weight[tap]);
   }
-  LoadValues<kVector>(ctx, source.bias, bias);
+  source.template LoadBias<kVector>(ctx, bias);
   float above[kVector], here[kVector], below[kVector];
   GM_UNROLL
   for (int i = 0; i < kVector; ++i) above[i] = here[i] = bias[i];
@@ -47,9 +58,7 @@ GM_DEVICE void ConvolveColumn(const Ctx& ctx, const DepthwiseSource<T>& source,
         const int x = column + dx - 1;
         if (x < 0 || x >= source.width) continue;
         float value[kVector];
-        LoadValues<kVector>(
-            ctx, source.x + (int64_t{row} * source.width + x) * source.stride,
-            value);
+        source.template Load<kVector>(ctx, row, x, value);
         GM_UNROLL
         for (int i = 0; i < kVector; ++i) {
           above[i] += value[i] * weight[6 + dx][i];

@@ -98,13 +98,28 @@ class DeviceContext {
   // Value and flag are one 64-bit word, so that neither can be seen without the
   // other.
   GM_DEVICE void Publish(uint64_t* word, float value) const {
-    const uint64_t full = (uint64_t{1} << 32) | __float_as_uint(value);
+    PublishWord(word, (uint64_t{1} << 32) | __float_as_uint(value));
+  }
+  GM_DEVICE float Take(uint64_t* word) const {
+    return __uint_as_float(static_cast<uint32_t>(TakeWord(word)));
+  }
+  // Full is what is not zero, so the bits are turned around.
+  GM_DEVICE void PublishPair(uint64_t* word, const Word2& pair) const {
+    PublishWord(word, ~(uint64_t{pair.word[1]} << 32 | pair.word[0]));
+  }
+  GM_DEVICE Word2 TakePair(uint64_t* word) const {
+    const uint64_t pair = ~TakeWord(word);
+    return {{static_cast<uint32_t>(pair), static_cast<uint32_t>(pair >> 32)}};
+  }
+
+ private:
+  GM_DEVICE static void PublishWord(uint64_t* word, uint64_t full) {
     asm volatile("st.release.gpu.global.u64 [%0], %1;"
                  :
                  : "l"(word), "l"(full)
                  : "memory");
   }
-  GM_DEVICE float Take(uint64_t* word) const {
+  GM_DEVICE static uint64_t TakeWord(uint64_t* word) {
     uint64_t full;
     do {
       asm volatile("ld.acquire.gpu.global.u64 %0, [%1];"
@@ -116,7 +131,7 @@ class DeviceContext {
                  :
                  : "l"(word), "l"(uint64_t{0})
                  : "memory");
-    return __uint_as_float(static_cast<uint32_t>(full));
+    return full;
   }
 };
 

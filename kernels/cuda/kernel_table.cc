@@ -3,9 +3,10 @@
 namespace groupmamba::cuda {
 
 const KernelTable& CudaKernels() {
-  static constexpr KernelTable kTable = {
-      LaunchNormalise, LaunchLayerNorm,     LaunchAffinity, LaunchSs2dCore,
-      LaunchGatedNorm, LaunchDepthwiseGelu, LaunchTokenMean};
+  static constexpr KernelTable kTable = {LaunchNormalise, LaunchLayerNorm,
+                                         LaunchAffinity,  LaunchSs2dCore,
+                                         LaunchGatedNorm, LaunchDepthwiseGelu,
+                                         LaunchTokenMean, LaunchSs2dBackward};
   return kTable;
 }
 

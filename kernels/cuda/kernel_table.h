@@ -6,6 +6,7 @@
 #define GROUPMAMBA_KERNELS_CUDA_KERNEL_TABLE_H_
 
 #include "kernels/cuda/elementwise.h"
+#include "kernels/cuda/ss2d_backward.h"
 #include "kernels/cuda/ss2d_core.h"
 
 namespace groupmamba::cuda {
@@ -18,6 +19,7 @@ struct KernelTable {
   decltype(&LaunchGatedNorm) gated_norm;
   decltype(&LaunchDepthwiseGelu) depthwise_gelu;
   decltype(&LaunchTokenMean) token_mean;
+  decltype(&LaunchSs2dBackward) ss2d_backward;
 };
 
 // Those of the CUDA build.

@@ -18,6 +18,10 @@ struct FastMath {
     const float half = 0.5f * x;
     return half * ctx.Tanh(half) + half;
   }
+  template <class Ctx>
+  static GM_DEVICE float Sigmoid(const Ctx& ctx, float x) {
+    return 0.5f * ctx.Tanh(0.5f * x) + 0.5f;
+  }
 
   // log2(1 + e^x): softplus in units of ln 2, so that exp(softplus a) is
   // 2^(a Softplus2).
@@ -38,6 +42,11 @@ struct PreciseMath {
     return x * ctx.Reciprocal(1 + ctx.Exp2(-x * kLog2E));
   }
 
+  template <class Ctx>
+  static GM_DEVICE float Sigmoid(const Ctx& ctx, float x) {
+    return ctx.Reciprocal(1 + ctx.Exp2(-x * kLog2E));
+  }
+
   // max(x, 0) + log1p(t) with t = e^-|x|; log1p(t) = 2 artanh(t / (2 + t)),
   // whose argument is at most 1/3.
   template <class Ctx>
@@ -56,6 +65,26 @@ struct PreciseMath {
     return (2 * s * series + (x > 0 ? x : 0.0f)) * kLog2E;
   }
 };
+
+// The slope of silu, x sigmoid(x), where the sigmoid is known.
+GM_DEVICE float SiluSlope(float x, float sigmoid) {
+  return sigmoid * (1 + x * (1 - sigmoid));
+}
+
+// The slope of softplus where softplus is `value` ln 2: 1 - e^-softplus. Small
+// ones by the series, since the difference would lose their digits.
+template <class Ctx>
+GM_DEVICE float SoftplusSlope(const Ctx& ctx, float value) {
+  const float x = value * kLn2;
+  float series = 1.0f / 5040;
+  series = 1.0f / 720 - x * series;
+  series = 1.0f / 120 - x * series;
+  series = 1.0f / 24 - x * series;
+  series = 1.0f / 6 - x * series;
+  series = 0.5f - x * series;
+  series = x * (1 - x * series);
+  return x < 0.5f ? series : 1 - ctx.Exp2(-value);
+}
 
 template <class T>
 struct MathOf;

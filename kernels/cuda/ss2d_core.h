@@ -97,6 +97,10 @@ struct Ss2dPlan {
 Ss2dPlan PlanSs2d(const Ss2dShape& shape, Storage storage, int segments = 0,
                   int min_blocks = 1);
 
+// Floats of the states that a launch saves for the backward pass
+// (ss2d_backward.h).
+size_t Ss2dStateFloats(const Ss2dShape& shape);
+
 // Device memory that a launch needs, zero before the first one; every launch
 // that completes leaves it zero.
 size_t Ss2dScratchBytes(const Ss2dShape& shape, const Ss2dPlan& plan);
@@ -104,11 +108,11 @@ size_t Ss2dScratchBytes(const Ss2dShape& shape, const Ss2dPlan& plan);
 // `xz` [group][batch][token][2 * padded]: x, then z; as a batched product, one
 // a group, leaves it. `out` [group][batch][token][padded]. Both device memory
 // in `storage`, aligned to 16 bytes, as are `parameters` and `scratch`.
-// `epsilon` is out_norm's.
+// `epsilon` is out_norm's. `states` receives Ss2dStateFloats; null: none.
 LaunchError LaunchSs2dCore(const Ss2dShape& shape, const Ss2dPlan& plan,
                            Storage storage, float epsilon, const void* xz,
                            const float* parameters, void* scratch, void* out,
-                           CUstream_st* stream);
+                           float* states, CUstream_st* stream);
 
 }  // namespace groupmamba::cuda
 

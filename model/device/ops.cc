@@ -265,10 +265,10 @@ at::Tensor GroupedSs2d::operator()(const Device& device, const at::Tensor& x,
     scratch_.push_back(at::zeros({bytes}, x.options().dtype(at::kByte)));
   }
   CheckLaunch(
-      device.kernels->ss2d_core(shape, plan, device.storage(), kOutNormEpsilon,
-                                xz.const_data_ptr(), Floats(parameters_),
-                                scratch_.back().mutable_data_ptr(),
-                                y.mutable_data_ptr(), device.stream()),
+      device.kernels->ss2d_core(
+          shape, plan, device.storage(), kOutNormEpsilon, xz.const_data_ptr(),
+          Floats(parameters_), scratch_.back().mutable_data_ptr(),
+          y.mutable_data_ptr(), /*states=*/nullptr, device.stream()),
       "Ss2dCore");
   return y;
 }

@@ -27,6 +27,23 @@ std::vector<double> Ss2dCore(const Ss2dGroup& group, int height, int width,
                              const std::vector<double>& x,
                              const std::vector<double>& z);
 
+// Gradients, each of its namesake's shape; dx and dz as x and z.
+struct Ss2dGradients {
+  std::vector<double> dx, dz;
+  std::vector<double> convolution_weight, convolution_bias;
+  std::vector<double> x_proj_weight;
+  std::vector<double> dt_projs_weight, dt_projs_bias;
+  std::vector<double> a_logs, ds;
+  std::vector<double> out_norm_weight, out_norm_bias;
+};
+
+// The gradients of the sum of dout * Ss2dCore(...).
+Ss2dGradients Ss2dCoreBackward(const Ss2dGroup& group, int height, int width,
+                               kernels::Direction direction, double epsilon,
+                               const std::vector<double>& x,
+                               const std::vector<double>& z,
+                               const std::vector<double>& dout);
+
 // Zero padding 1; x and the result [token][channel], weight [channel][3][3].
 std::vector<double> DepthwiseConvolution(int height, int width, int channels,
                                          const std::vector<float>& weight,

@@ -43,20 +43,39 @@ uint32_t ExecutorContext::NextTicket(uint32_t* counter,
   return ticket;
 }
 
-void ExecutorContext::Publish(uint64_t* word, float value) const {
+void ExecutorContext::PublishWord(uint64_t* word, uint64_t full) const {
   executor_->CheckGlobal(thread_, word, sizeof(*word), /*store=*/true);
   if (*word != 0) executor_->Fail(thread_, "publishes over an untaken value");
-  *word = uint64_t{1} << 32 | cuda::BitsOfFloat(value);
+  if (full == 0) executor_->Fail(thread_, "publishes what empties the word");
+  *word = full;
 }
 
-float ExecutorContext::Take(uint64_t* word) const {
+uint64_t ExecutorContext::TakeWord(uint64_t* word) const {
   executor_->CheckGlobal(thread_, word, sizeof(*word), /*store=*/true);
   if (*word == 0) {
     executor_->Fail(thread_, "waits for what no earlier block publishes");
   }
-  const auto bits = static_cast<uint32_t>(*word);
+  const uint64_t full = *word;
   *word = 0;
-  return cuda::FloatOfBits(bits);
+  return full;
+}
+
+void ExecutorContext::Publish(uint64_t* word, float value) const {
+  PublishWord(word, uint64_t{1} << 32 | cuda::BitsOfFloat(value));
+}
+
+float ExecutorContext::Take(uint64_t* word) const {
+  return cuda::FloatOfBits(static_cast<uint32_t>(TakeWord(word)));
+}
+
+void ExecutorContext::PublishPair(uint64_t* word,
+                                  const cuda::Word2& pair) const {
+  PublishWord(word, ~(uint64_t{pair.word[1]} << 32 | pair.word[0]));
+}
+
+cuda::Word2 ExecutorContext::TakePair(uint64_t* word) const {
+  const uint64_t pair = ~TakeWord(word);
+  return {{static_cast<uint32_t>(pair), static_cast<uint32_t>(pair >> 32)}};
 }
 
 int CudaExecutor::Register(const void* data, size_t bytes, Use use) {
@@ -134,9 +153,13 @@ void CudaExecutor::RunBlock() {
     thread.shuffles = 0;
   }
   const std::vector<int> order = MakeOrder(shape_.threads);
+  const int together =
+      options_.order == Order::kWarps ? cuda::kWarp : shape_.threads;
   const auto done = [](const ThreadState& t) { return t.wait == Wait::kDone; };
   for (;;) {
-    while (RunReady(order)) {
+    for (int first = 0; first < shape_.threads; first += together) {
+      while (RunReady(&order[first], together)) {
+      }
     }
     if (!failure_.empty()) return;
     if (std::all_of(threads_.begin(), threads_.end(), done)) return;
@@ -145,9 +168,10 @@ void CudaExecutor::RunBlock() {
 }
 
 // Whether any thread ran.
-bool CudaExecutor::RunReady(const std::vector<int>& order) {
+bool CudaExecutor::RunReady(const int* order, int count) {
   bool ran = false;
-  for (int t : order) {
+  for (int i = 0; i < count; ++i) {
+    const int t = order[i];
     if (threads_[t].wait != Wait::kNothing) continue;
     threads_[t].fibre->Resume();
     if (!failure_.empty()) return false;
@@ -246,7 +270,10 @@ void CudaExecutor::CheckGlobal(int thread, const void* at, size_t bytes,
     Fail(thread, "misaligned global access");
   }
   if (bytes < 8) ++buffer.traffic.narrow;
-  if (buffer.use == Use::kScratch) return;
+  if (buffer.use == Use::kScratch) {
+    buffer.traffic.stored += static_cast<int64_t>(bytes);
+    return;
+  }
   if (store != (buffer.use == Use::kOutput)) {
     Fail(thread, store ? "writes an input" : "reads an output");
   }

@@ -31,7 +31,8 @@
 namespace groupmamba::testing {
 
 // The order in which blocks, and a block's threads between barriers, run.
-enum class Order { kForward, kReverse, kShuffled };
+// kWarps: forward, but a warp goes as far as it can before the next one.
+enum class Order { kForward, kReverse, kShuffled, kWarps };
 
 struct ExecutorOptions {
   Order order = Order::kForward;
@@ -54,7 +55,7 @@ struct LaunchShape {
 struct Traffic {
   int64_t loaded_by_blocks = 0;  // each block's distinct sectors, in bytes
   int64_t loaded_distinct = 0;   // the launch's distinct sectors, in bytes
-  int64_t stored = 0;            // bytes
+  int64_t stored = 0;            // bytes; of scratch, taken as well as put
   int64_t narrow = 0;            // accesses of less than 64 bits
 };
 
@@ -97,8 +98,12 @@ class ExecutorContext {
   uint32_t NextTicket(uint32_t* counter, uint32_t tickets) const;
   void Publish(uint64_t* word, float value) const;
   float Take(uint64_t* word) const;
+  void PublishPair(uint64_t* word, const cuda::Word2& pair) const;
+  cuda::Word2 TakePair(uint64_t* word) const;
 
  private:
+  void PublishWord(uint64_t* word, uint64_t full) const;
+  uint64_t TakeWord(uint64_t* word) const;
   // `exact`, or with worst_units one of the two worst answers.
   float Off(float exact, float argument, float relative, float absolute) const;
 
@@ -180,7 +185,7 @@ class CudaExecutor {
   void Begin(const LaunchShape& shape, const ExecutorOptions& options);
   void MakeThreads(const std::function<void(const ExecutorContext&)>& body);
   void RunBlock();
-  bool RunReady(const std::vector<int>& order);
+  bool RunReady(const int* order, int count);
   bool ReleaseBarrier();
   void ExplainStandstill();
   std::vector<int> MakeOrder(int count) const;

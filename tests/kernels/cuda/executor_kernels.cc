@@ -7,6 +7,8 @@
 
 #include "kernels/cuda/elementwise_body.h"
 #include "kernels/cuda/pooling_body.h"
+#include "kernels/cuda/ss2d_backward_sums.h"
+#include "tests/kernels/cuda/ss2d_backward_case.h"
 #include "tests/kernels/cuda/ss2d_core_case.h"
 #include "tests/testing/cuda_executor.h"
 
@@ -114,17 +116,18 @@ LaunchError Affinity(const cuda::AffinityArguments& a, CUstream_st*) {
 LaunchError Ss2dCore(const cuda::Ss2dShape& shape, const cuda::Ss2dPlan& plan,
                      Storage storage, float epsilon, const void* xz,
                      const float* parameters, void* scratch, void* out,
-                     CUstream_st*) {
+                     float* states, CUstream_st*) {
   const int padded = cuda::PaddedGroupWidth(shape.group_width);
   const size_t bytes = size_t{cuda::kGroups} * shape.batch * shape.height *
                        shape.width * padded * SizeOf(storage);
-  const cuda::Ss2dArguments arguments = {shape,      plan.segments, epsilon, xz,
-                                         parameters, scratch,       out};
+  const cuda::Ss2dArguments arguments = {
+      {shape, plan.segments, epsilon, xz, parameters, scratch, states}, out};
   return OneLaunch(int64_t{shape.height} * shape.width)
       .Reads(xz, 2 * bytes)
       .Reads(parameters, 4 * cuda::PackedSs2dFloats(shape))
       .Uses(scratch, cuda::Ss2dScratchBytes(shape, plan))
       .Writes(out, bytes)
+      .Uses(states, 4 * cuda::Ss2dStateFloats(shape))
       .Run("Ss2dCore", {plan.blocks, plan.threads}, plan.shared_bytes,
            [&](const ExecutorContext& ctx) {
              storage == Storage::kFp32
@@ -183,6 +186,49 @@ LaunchError TokenMean(const cuda::TokenMeanArguments& a, Storage storage,
            });
 }
 
+LaunchError Ss2dBackward(const cuda::Ss2dShape& shape,
+                         const cuda::Ss2dPlan& plan, Storage storage,
+                         float epsilon, const cuda::Ss2dBackwardBuffers& b,
+                         CUstream_st*) {
+  const int padded = cuda::PaddedGroupWidth(shape.group_width);
+  const int64_t tokens = int64_t{shape.height} * shape.width;
+  const size_t bytes =
+      size_t{cuda::kGroups} * shape.batch * tokens * padded * SizeOf(storage);
+  const size_t partials = 4 * cuda::Ss2dPartialFloats(shape);
+  const size_t parameters = 4 * cuda::PackedSs2dFloats(shape);
+  const cuda::Ss2dBackwardArguments arguments = {
+      {shape, plan.segments, epsilon, b.xz, b.parameters, b.scratch, b.states},
+      b.d_out,
+      b.d_xz,
+      b.partials};
+  const LaunchError launched =
+      OneLaunch(tokens)
+          .Reads(b.xz, 2 * bytes)
+          .Reads(b.parameters, parameters)
+          .Reads(b.states, 4 * cuda::Ss2dStateFloats(shape))
+          .Reads(b.d_out, bytes)
+          .Uses(b.scratch, cuda::Ss2dBackwardScratchBytes(shape, storage, plan))
+          .Writes(b.d_xz, 2 * bytes)
+          .Writes(b.partials, partials)
+          .Run("Ss2dBackward", {plan.blocks, plan.threads}, plan.shared_bytes,
+               [&](const ExecutorContext& ctx) {
+                 storage == Storage::kFp32
+                     ? RunSs2dBackwardBody<float>(ctx, padded, arguments)
+                     : RunSs2dBackwardBody<Bf16>(ctx, padded, arguments);
+               });
+  if (launched != cuda::kLaunched) return launched;
+  const int floats = cuda::GroupFloats(padded);
+  const cuda::Ss2dReduceArguments reduce = {shape.batch, floats, b.partials,
+                                            b.d_parameters};
+  return OneLaunch(tokens)
+      .Reads(b.partials, partials)
+      .Writes(b.d_parameters, parameters)
+      .Run("Ss2dReduce", {cuda::ReduceBlocks(floats), cuda::kReduceThreads},
+           cuda::kReduceSharedBytes, [&](const ExecutorContext& ctx) {
+             cuda::Ss2dReduceBody(ctx, reduce);
+           });
+}
+
 }  // namespace
 
 LaunchLog::LaunchLog() { launch_log = this; }
@@ -190,8 +236,8 @@ LaunchLog::~LaunchLog() { launch_log = nullptr; }
 
 const cuda::KernelTable& ExecutorKernels() {
   static constexpr cuda::KernelTable kTable = {
-      Normalise, LayerNorm,     Affinity, Ss2dCore,
-      GatedNorm, DepthwiseGelu, TokenMean};
+      Normalise, LayerNorm,     Affinity,  Ss2dCore,
+      GatedNorm, DepthwiseGelu, TokenMean, Ss2dBackward};
   return kTable;
 }
 

@@ -7,8 +7,11 @@
 
 #include "kernels/cuda/elementwise_body.h"
 #include "kernels/cuda/pooling_body.h"
+#include "kernels/cuda/ss2d_backward.h"
+#include "kernels/cuda/ss2d_backward_geometry.h"
 #include "kernels/cuda/ss2d_core.h"
 #include "kernels/cuda/ss2d_core_geometry.h"
+#include "kernels/cuda/ss2d_widths.h"
 
 namespace groupmamba::cuda {
 namespace {
@@ -32,12 +35,12 @@ int SideOf(int width) {
 }
 
 template <class T>
-void PrintCores() {
-  for (int width : {8, 16, 24, 32, 48, 88, 112, 128}) {
+void PrintCores(const char* name, decltype(&PlanSs2d) plan_of) {
+  for (int width : kPaddedWidths) {
     const int side = SideOf(width);
-    const Ss2dPlan plan =
-        PlanSs2d({1, side, side, width, (width + 15) / 16, {}}, StorageOf<T>());
-    std::printf("Ss2dCore<%s, %d> %d %d %d\n", NameOf<T>(), width, kMaxThreads,
+    const Ss2dPlan plan = plan_of({1, side, side, width, (width + 15) / 16, {}},
+                                  StorageOf<T>(), 0, 1);
+    std::printf("%s<%s, %d> %d %d %d\n", name, NameOf<T>(), width, kMaxThreads,
                 plan.threads, plan.shared_bytes);
   }
 }
@@ -75,8 +78,15 @@ void PrintAffinity() {
 
 int main() {
   using groupmamba::cuda::Bf16;
-  groupmamba::cuda::PrintCores<Bf16>();
-  groupmamba::cuda::PrintCores<float>();
+  groupmamba::cuda::PrintCores<Bf16>("Ss2dCore", groupmamba::cuda::PlanSs2d);
+  groupmamba::cuda::PrintCores<float>("Ss2dCore", groupmamba::cuda::PlanSs2d);
+  groupmamba::cuda::PrintCores<Bf16>("Ss2dBackward",
+                                     groupmamba::cuda::PlanSs2dBackward);
+  groupmamba::cuda::PrintCores<float>("Ss2dBackward",
+                                      groupmamba::cuda::PlanSs2dBackward);
+  std::printf("Ss2dReduce %d %d %d\n", groupmamba::cuda::kReduceThreads,
+              groupmamba::cuda::kReduceThreads,
+              groupmamba::cuda::kReduceSharedBytes);
   groupmamba::cuda::PrintElementwise<Bf16>();
   groupmamba::cuda::PrintElementwise<float>();
   groupmamba::cuda::PrintAffinity();

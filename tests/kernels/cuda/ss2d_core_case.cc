@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "kernels/cuda/ss2d_core_body.h"
+#include "kernels/cuda/ss2d_widths.h"
 
 namespace groupmamba::testing {
 namespace {
@@ -32,6 +33,17 @@ reference::Ss2dGroup RandomGroup(int width, int seed) {
   return g;
 }
 
+template <class T>
+struct ForwardBody {
+  template <int kPadded>
+  void Of() const {
+    cuda::Ss2dCoreBody<T, kPadded>(ctx, arguments);
+  }
+  void None() const { std::abort(); }
+  const ExecutorContext& ctx;
+  const cuda::Ss2dArguments& arguments;
+};
+
 int Tokens(const Ss2dShape& shape) { return shape.height * shape.width; }
 
 }  // namespace
@@ -39,26 +51,7 @@ int Tokens(const Ss2dShape& shape) { return shape.height * shape.width; }
 template <class T>
 void RunSs2dBody(const ExecutorContext& ctx, int padded,
                  const cuda::Ss2dArguments& arguments) {
-  switch (padded) {
-    case 8:
-      return cuda::Ss2dCoreBody<T, 8>(ctx, arguments);
-    case 16:
-      return cuda::Ss2dCoreBody<T, 16>(ctx, arguments);
-    case 24:
-      return cuda::Ss2dCoreBody<T, 24>(ctx, arguments);
-    case 32:
-      return cuda::Ss2dCoreBody<T, 32>(ctx, arguments);
-    case 48:
-      return cuda::Ss2dCoreBody<T, 48>(ctx, arguments);
-    case 88:
-      return cuda::Ss2dCoreBody<T, 88>(ctx, arguments);
-    case 112:
-      return cuda::Ss2dCoreBody<T, 112>(ctx, arguments);
-    case 128:
-      return cuda::Ss2dCoreBody<T, 128>(ctx, arguments);
-    default:
-      std::abort();
-  }
+  cuda::OfPaddedWidth(padded, ForwardBody<T>{ctx, arguments});
 }
 
 template <class T>
@@ -100,7 +93,8 @@ Ss2dCase<T> MakeSs2dCase(int batch, int height, int width, int group_width,
 
 template <class T>
 Ss2dRun<T> RunSs2dCore(const Ss2dCase<T>& c, int segments,
-                       const ExecutorOptions& options, int shared_bytes) {
+                       const ExecutorOptions& options, int shared_bytes,
+                       float* states) {
   Ss2dRun<T> run;
   run.plan = cuda::PlanSs2d(c.shape, StorageOf<T>(), segments);
   if (run.plan.segments == 0) {
@@ -115,9 +109,12 @@ Ss2dRun<T> RunSs2dCore(const Ss2dCase<T>& c, int segments,
   const int parameters = executor.Input(c.parameters);
   const int out = executor.Output(run.out);
   executor.Scratch(scratch);
+  if (states != nullptr) {
+    executor.Output(states, 4 * cuda::Ss2dStateFloats(c.shape));
+  }
   const cuda::Ss2dArguments arguments = {
-      c.shape,       run.plan.segments,   kOutNormEpsilon,
-      c.xz.data(),   c.parameters.data(), scratch.data(),
+      {c.shape, run.plan.segments, kOutNormEpsilon, c.xz.data(),
+       c.parameters.data(), scratch.data(), states},
       run.out.data()};
   run.failure = executor.Launch(
       {run.plan.blocks, run.plan.threads,
@@ -178,9 +175,9 @@ template void RunSs2dBody<cuda::Bf16>(const ExecutorContext&, int,
 template Ss2dCase<float> MakeSs2dCase(int, int, int, int, int);
 template Ss2dCase<cuda::Bf16> MakeSs2dCase(int, int, int, int, int);
 template Ss2dRun<float> RunSs2dCore(const Ss2dCase<float>&, int,
-                                    const ExecutorOptions&, int);
+                                    const ExecutorOptions&, int, float*);
 template Ss2dRun<cuda::Bf16> RunSs2dCore(const Ss2dCase<cuda::Bf16>&, int,
-                                         const ExecutorOptions&, int);
+                                         const ExecutorOptions&, int, float*);
 template std::vector<double> WantedOutput(const Ss2dCase<float>&);
 template std::vector<double> WantedOutput(const Ss2dCase<cuda::Bf16>&);
 template double ErrorOf(const Ss2dRun<float>&, const std::vector<double>&);

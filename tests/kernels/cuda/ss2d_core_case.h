@@ -37,10 +37,11 @@ struct Ss2dRun {
   cuda::Ss2dPlan plan;
 };
 
-// `shared_bytes` 0: as planned.
+// `shared_bytes` 0: as planned. `states` null: not saved.
 template <class T>
 Ss2dRun<T> RunSs2dCore(const Ss2dCase<T>& c, int segments,
-                       const ExecutorOptions& options, int shared_bytes = 0);
+                       const ExecutorOptions& options, int shared_bytes = 0,
+                       float* states = nullptr);
 
 // The kernel's body for groups of `padded` channels.
 template <class T>

@@ -12,6 +12,7 @@
 #include "kernels/cuda/elementwise_body.h"
 #include "kernels/cuda/pooling_body.h"
 #include "tests/kernels/cuda/device_values.h"
+#include "tests/kernels/cuda/ss2d_backward_case.h"
 #include "tests/kernels/cuda/ss2d_core_case.h"
 #include "tests/testing/cuda_executor.h"
 
@@ -21,6 +22,8 @@ namespace {
 using cuda::Bf16;
 
 constexpr double kMost = 1.15;
+// The borders of segments cost more backwards.
+constexpr double kMostBackwards = 1.2;
 
 struct Stage {
   int side;
@@ -49,6 +52,31 @@ TEST_P(TrafficTest, OfTheSs2dCore) {
   RecordProperty("ratio", std::to_string(ratio));
   EXPECT_LE(ratio, kMost);
   EXPECT_EQ(run.xz.narrow + run.parameters.narrow + run.written.narrow, 0);
+}
+
+// The least is five passes over the stage's tokens, the saved states, and the
+// parameters three times: read, and their gradients, which a launch of its own
+// adds.
+TEST_P(TrafficTest, OfTheSs2dBackward) {
+  const auto [side, width] = GetParam();
+  const auto c = MakeSs2dBackwardCase<Bf16>(1, side, side, width, 1);
+  const auto run = RunSs2dBackward(c, 0, {});
+  ASSERT_EQ(run.failure, "");
+  const double activations = static_cast<double>(
+      (2 * c.forward.xz.size() + c.d_out.size()) * sizeof(Bf16));
+  const double parameters =
+      static_cast<double>(c.forward.parameters.size() * 4);
+  const double states = static_cast<double>(run.states.loaded_distinct);
+  const double moved = static_cast<double>(
+      run.xz.loaded_by_blocks + run.d_out.loaded_by_blocks +
+      run.states.loaded_by_blocks + run.parameters.loaded_distinct +
+      run.written.stored + run.scratch.stored + 4 * run.partials.size());
+  const double passes = (moved - 3 * parameters) / (activations / 5);
+  RecordProperty("passes", std::to_string(passes));
+  EXPECT_LE(moved, kMostBackwards * (activations + 3 * parameters + states));
+  EXPECT_EQ(run.xz.narrow + run.d_out.narrow + run.parameters.narrow +
+                run.states.narrow + run.written.narrow,
+            0);
 }
 
 TEST_P(TrafficTest, OfTheDepthwiseConvolutionWithGelu) {
