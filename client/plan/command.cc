@@ -70,8 +70,10 @@ std::string ResultText(const PlanOptions& options, const Replicas& replicas) {
   const SimulatedResult& each = replicas.each;
   const std::string head =
       replicas.count == 0
-          ? "no number of servers holds it: even a server that is hardly "
-            "loaded takes too long\n"
+          ? absl::StrCat("not even ", WithThousands(kMostReplicas),
+                         " servers hold it, each with ",
+                         Significant(options.rate / kMostReplicas),
+                         " calls/s\n")
           : absl::StrCat(
                 WithThousands(replicas.count),
                 replicas.count == 1 ? " server" : " servers", ", each with ",
@@ -146,7 +148,7 @@ Command AddPlan(CLI::App* parent) {
   app->add_option("--replicas", options->replicas,
                   "Do not search: predict for so many servers; 1 to 100000")
       ->type_name("N")
-      ->check(CLI::Range(1, 100'000));
+      ->check(CLI::Range(1, kMostReplicas));
   app->add_option("--calls", options->calls,
                   "Calls to simulate for each guess; 100 to 10000000")
       ->capture_default_str()

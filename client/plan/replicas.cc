@@ -1,11 +1,8 @@
 #include "client/plan/replicas.h"
 
+#include <algorithm>
+
 namespace groupmamba::client {
-namespace {
-
-constexpr int kMostReplicas = 100'000;
-
-}  // namespace
 
 bool Holds(const Objective& objective, const SimulatedResult& result) {
   return Meets(objective, result.latency, result.lost,
@@ -22,11 +19,12 @@ Replicas FindReplicas(const Profile& profile, const SimulatedLoad& load,
                       const Objective& objective) {
   int too_few = 0;
   Replicas enough;
-  for (int count = 1; enough.count == 0; count *= 2) {
+  for (int count = 1; enough.count == 0;
+       count = std::min(2 * count, kMostReplicas)) {
     const SimulatedResult each = SimulateReplicas(profile, load, count);
     if (Holds(objective, each)) {
       enough = {.count = count, .each = each};
-    } else if (count > kMostReplicas / 2) {
+    } else if (count == kMostReplicas) {
       return {.each = each};
     } else {
       too_few = count;

@@ -9,15 +9,18 @@
 
 namespace groupmamba::client {
 
+// So many are tried.
+inline constexpr int kMostReplicas = 100'000;
+
 struct Replicas {
-  int count = 0;  // 0: no number of them holds the objective
-  SimulatedResult each;
+  int count = 0;         // 0: not even kMostReplicas hold the objective
+  SimulatedResult each;  // of that many, or of kMostReplicas
 };
 
 bool Holds(const Objective& objective, const SimulatedResult& result);
 
 // The least number of servers that hold the objective when `load`, whose rate
-// is of all together, is spread evenly over them. At most 100,000 are tried.
+// is of all together, is spread evenly over them.
 Replicas FindReplicas(const Profile& profile, const SimulatedLoad& load,
                       const Objective& objective);
 

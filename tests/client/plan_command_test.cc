@@ -41,7 +41,7 @@ TEST(PlanCommandTest, AMissedObjectiveEndsWithThree) {
       kExitMissed);
   const CommandResult result = Plan({"--slo", "p99=5ms", "--rate", "10"});
   EXPECT_EQ(result.code, kExitMissed);
-  EXPECT_THAT(result.out, HasSubstr("no number of servers holds it"));
+  EXPECT_THAT(result.out, HasSubstr("not even 100,000 servers hold it"));
 }
 
 TEST(PlanCommandTest, WrongUsageEndsWithTwoAndASentence) {
