@@ -3,8 +3,10 @@
 // limit, which is the same work in plain loops on as many threads, without an
 // order, a queue or batches.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <thread>
@@ -68,7 +70,8 @@ double LoaderSeconds(const JpegPictures& pictures, int threads) {
                  .threads = threads,
                  .end_step = kSteps},
                 [](int64_t step) {
-                  PlannedStep plan{.epoch = step};
+                  PlannedStep plan;
+                  plan.epoch = step;
                   for (int i = 0; i < kBatch; ++i) {
                     plan.pictures.push_back((step * kBatch + i) % kPictures);
                   }
