@@ -186,8 +186,8 @@ constexpr auto TimedAs(cuda::LaunchError (*)(Arguments...)) {
 
 const cuda::KernelTable& TimedKernels() {
   static constexpr cuda::KernelTable kTable = {
-      GM_TIMED(normalise), GM_TIMED(layer_norm), GM_TIMED(affinity),
-      GM_TIMED(ss2d_core), GM_TIMED(gated_norm), GM_TIMED(depthwise_gelu),
+      GM_TIMED(normalise),  GM_TIMED(layer_norm),   GM_TIMED(affinity),
+      GM_TIMED(ss2d_core),  GM_TIMED(gated_norm),   GM_TIMED(depthwise_gelu),
       GM_TIMED(token_mean), GM_TIMED(ss2d_backward)};
   return kTable;
 }
