@@ -98,6 +98,7 @@ double LimitSeconds(const JpegPictures& pictures, int threads) {
   };
   const TimePoint start = RealClock::Get()->Now();
   std::vector<std::thread> crew;
+  crew.reserve(threads);
   for (int i = 0; i < threads; ++i) crew.emplace_back(work);
   for (std::thread& thread : crew) thread.join();
   return ToSeconds(RealClock::Get()->Now() - start);

@@ -54,7 +54,7 @@ double ForwardFlops(const ModelConfig& config) {
         spec.name.find("A_logs") != std::string::npos) {
       continue;
     }
-    double positions = 1;  // head, and the affinity's two, of a mean
+    int positions = 1;  // head, and the affinity's two, of a mean
     const int side = config.input.crop;
     const auto stage_side = [side](char stage) {
       return side >> (1 + stage - '0');  // a quarter, an eighth, ...
