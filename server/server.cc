@@ -12,7 +12,7 @@ namespace groupmamba {
 namespace {
 
 // For clients to read what is on its way, once every call of ours is finished.
-constexpr Duration kTransportGrace = std::chrono::seconds(2);
+constexpr Duration kTransportGrace = std::chrono::seconds(1);
 
 // At a drain's end, for batches that run when the others are sent away.
 constexpr Duration kLastBatchGrace = std::chrono::seconds(2);
