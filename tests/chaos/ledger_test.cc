@@ -113,7 +113,8 @@ TEST_F(LedgerTest, EachCounterAgreesWithTheJournal) {
 class DamageTest : public ::testing::Test {
  protected:
   std::vector<std::string> Harm() const {
-    return CheckHarm(callers_, loads_, server_, damage_);
+    return CheckHarm(callers_, loads_, server_, client::ParseMetrics(page_),
+                     damage_);
   }
 
   const Damage damage_ = {.versions = 3, .kills = 3, .dead = 1};
@@ -125,6 +126,7 @@ class DamageTest : public ::testing::Test {
                                 {"b", "INTERNAL", 0, "0b"},
                                 {"c", "OK", 3, "0c"},
                                 {"d", "CANCELLED", 0, "0d"}};
+  std::string page_ = "groupmamba_connections_abused_total 0\n";
 };
 
 TEST_F(DamageTest, WhatItExcusesIsNoMismatch) {
@@ -150,8 +152,16 @@ TEST_F(DamageTest, AnAnswerIsFromAVersionThatWas) {
 TEST_F(DamageTest, NoConnectionIsLost) {
   callers_[0].code = "UNAVAILABLE";
   server_[3].code = "UNKNOWN";
-  EXPECT_THAT(Harm(), ElementsAre("caller: a ended with UNAVAILABLE",
-                                  "server: d ended with UNKNOWN"));
+  EXPECT_THAT(Harm(), ElementsAre("server: d ended with UNKNOWN",
+                                  "caller: a ended with UNAVAILABLE"));
+}
+
+TEST_F(DamageTest, AConnectionIsLostIfTheGuardEndedOne) {
+  callers_[0].code = loads_[0].code = "UNAVAILABLE";
+  page_ = "groupmamba_connections_abused_total{reason=\"resets\"} 1\n";
+  EXPECT_THAT(Harm(), IsEmpty());
+  server_[3].code = "UNAVAILABLE";
+  EXPECT_THAT(Harm(), ElementsAre("server: d ended with UNAVAILABLE"));
 }
 
 TEST_F(DamageTest, ALoadClientSeesNothingOfIt) {

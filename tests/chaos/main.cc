@@ -223,7 +223,7 @@ class Run {
     const int code = server_->Wait();
     const std::vector<Entry> server = ReadFile("server.csv");
     std::vector<std::string> mismatches = Reconcile(all, server, page);
-    Append(CheckHarm(callers, loads, server, damage), &mismatches);
+    Append(CheckHarm(callers, loads, server, page, damage), &mismatches);
     Append(CheckRepair(page, damage), &mismatches);
     if (!renewed) mismatches.emplace_back("the newest certificate is not used");
     if (code != 0) {
