@@ -83,7 +83,7 @@ absl::StatusOr<LoadModel> PrepareClassifyModel(Connection* connection,
   for (const auto& picture : pictures) {
     v1::ClassifyRequest request = *picture;
     request.set_model(prepared.name);
-    request.set_version(prepared.version);
+    request.set_version(version);
     prepared.requests.Add(request);
   }
   return prepared;

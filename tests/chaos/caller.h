@@ -15,12 +15,15 @@
 
 namespace groupmamba::chaos {
 
-// Send and Cancel come from one thread.
+// Send, Cancel and Connect come from one thread.
 class Caller {
  public:
-  // `schedule` must outlive it.
-  Caller(const std::string& address, const Schedule* schedule);
+  // `authority`: of the server's certificate, PEM. `schedule` must outlive it.
+  Caller(std::string address, std::string authority, const Schedule* schedule);
   ~Caller();
+
+  // Opens one more connection; calls take them in turns.
+  void Connect();
 
   // By the call's place in the schedule.
   void Send(size_t index);
@@ -29,15 +32,20 @@ class Caller {
   // Waits until every call has ended.
   std::vector<Entry> AwaitAll();
 
-  // Answers that name another request's id or CRC, or calls that ended twice.
+  // Answers that name another request's id or CRC or hold labels of another
+  // version than they name, calls that ended twice, with INTERNAL for another
+  // reason than a decoder's end, or with NOT_FOUND although they ask for
+  // nothing that never was.
   int mixed_up() const;
 
  private:
   struct Call;
   void Ended(size_t index, const grpc::Status& status);
 
+  const std::string address_;
+  const std::string authority_;
   const Schedule& schedule_;
-  const std::unique_ptr<v1::Classifier::Stub> stub_;
+  std::vector<std::unique_ptr<v1::Classifier::Stub>> stubs_;
   std::vector<std::unique_ptr<Call>> calls_;  // by index
 
   mutable Mutex mutex_;

@@ -1,6 +1,7 @@
 #include "tests/chaos/ledger.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -87,13 +88,18 @@ double Sum(const client::MetricsPage& page, const std::string& name,
   return sum;
 }
 
+void Expect(const std::string& what, double is, double should,
+            Mismatches* mismatches) {
+  if (is != should) {
+    mismatches->push_back(absl::StrCat(what, ": ", is, ", not ", should));
+  }
+}
+
 void CheckCounters(const std::vector<Entry>& server,
                    const client::MetricsPage& page, Mismatches* mismatches) {
   const auto expect = [mismatches](const std::string& what, double is,
                                    double should) {
-    if (is != should) {
-      mismatches->push_back(absl::StrCat(what, ": ", is, ", not ", should));
-    }
+    Expect(what, is, should, mismatches);
   };
   const auto lines = static_cast<double>(server.size());
   expect("requests_started_total", Sum(page, "requests_started_total"), lines);
@@ -137,6 +143,62 @@ std::vector<Entry> ReadJournal(std::istream* in) {
     entries.push_back(std::move(entry));
   }
   return entries;
+}
+
+std::vector<std::string> CheckRepair(const client::MetricsPage& page,
+                                     const Damage& damage) {
+  Mismatches mismatches;
+  Expect("decoder_restarts_total", Sum(page, "decoder_restarts_total"),
+         damage.kills - damage.dead, &mismatches);
+  Expect("reload_failures_total", Sum(page, "reload_failures_total"), 0,
+         &mismatches);
+  Expect("model_ready", Sum(page, "model_ready"), 1, &mismatches);
+  Expect("model_ready of the newest version",
+         Sum(page, "model_ready", "version", absl::StrCat(damage.versions)), 1,
+         &mismatches);
+  return mismatches;
+}
+
+std::vector<std::string> CheckHarm(const std::vector<Entry>& callers,
+                                   const std::vector<Entry>& loads,
+                                   const std::vector<Entry>& server,
+                                   const client::MetricsPage& page,
+                                   const Damage& damage) {
+  std::set<std::string> of_loads = {"OK", "RESOURCE_EXHAUSTED",
+                                    "DEADLINE_EXCEEDED"};
+  std::set<std::string> of_all = of_loads;
+  of_all.insert({"CANCELLED", "INVALID_ARGUMENT", "NOT_FOUND", "INTERNAL"});
+  Mismatches mismatches;
+  const auto check = [&](const char* whose, const std::vector<Entry>& entries,
+                         const std::set<std::string>& codes) {
+    for (const Entry& entry : entries) {
+      if (!codes.contains(entry.code)) {
+        mismatches.push_back(
+            absl::StrCat(whose, ": ", entry.id, " ended with ", entry.code));
+      }
+    }
+  };
+  check("server", server, of_all);
+  if (Sum(page, "connections_abused_total") > 0) {
+    of_loads.insert("UNAVAILABLE");
+    of_all.insert("UNAVAILABLE");
+  }
+  check("caller", callers, of_all);
+  check("load client", loads, of_loads);
+  int internal = 0;
+  for (const Entry& entry : server) {
+    if (entry.code == "INTERNAL") ++internal;
+    if (entry.code == "OK" &&
+        (entry.version < 1 || entry.version > damage.versions)) {
+      mismatches.push_back(absl::StrCat(entry.id, ": OK from version ",
+                                        entry.version, ", which never was"));
+    }
+  }
+  if (internal > damage.kills) {
+    mismatches.push_back(absl::StrCat(internal, " calls ended with INTERNAL, ",
+                                      damage.kills, " decoders were killed"));
+  }
+  return mismatches;
 }
 
 std::vector<std::string> Reconcile(const std::vector<Entry>& callers,

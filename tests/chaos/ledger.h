@@ -26,6 +26,32 @@ struct Entry {
 // an id.
 std::vector<Entry> ReadJournal(std::istream* in);
 
+// What befell the server in a run.
+struct Damage {
+  int versions = 1;  // of the model, from 1; the last one is to be served
+  int kills = 0;     // of decoders
+  int dead = 0;      // decoders that nobody has needed since they were killed
+};
+
+// What a page does not say of a server that has got over the damage: it serves
+// the newest version, no load failed, and each killed decoder but the dead is
+// restarted once. Sentences as below.
+std::vector<std::string> CheckRepair(const client::MetricsPage& page,
+                                     const Damage& damage);
+
+// Calls that the damage does not excuse: more of INTERNAL at the server than
+// kills, OK from a version that never was, and codes that a call of its kind
+// cannot end with. `loads`: of the load clients, which send good pictures that
+// need no decoder. UNAVAILABLE is excused where the page says that the frame
+// guard ended a connection, as it may after a machine stood still for a second:
+// calls that expired meanwhile look as if they were cancelled at once.
+// Sentences as below.
+std::vector<std::string> CheckHarm(const std::vector<Entry>& callers,
+                                   const std::vector<Entry>& loads,
+                                   const std::vector<Entry>& server,
+                                   const client::MetricsPage& page,
+                                   const Damage& damage);
+
 // What does not agree, a sentence each; empty: nothing.
 std::vector<std::string> Reconcile(const std::vector<Entry>& callers,
                                    const std::vector<Entry>& server,

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/chaos/schedule.h"
@@ -14,6 +15,7 @@ namespace groupmamba::chaos {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 // Books of three requests that agree.
@@ -106,6 +108,94 @@ TEST_F(LedgerTest, EachCounterAgreesWithTheJournal) {
   }
 }
 
+// A server that has got over three kills, of which one is not noticed yet, and
+// two new versions.
+class DamageTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Harm() const {
+    return CheckHarm(callers_, loads_, server_, client::ParseMetrics(page_),
+                     damage_);
+  }
+
+  const Damage damage_ = {.versions = 3, .kills = 3, .dead = 1};
+  std::vector<Entry> callers_ = {{"a", "OK", 1, "0a"},
+                                 {"b", "INTERNAL", 0, "0b"}};
+  std::vector<Entry> loads_ = {{"c", "OK", 3, "0c"},
+                               {"d", "DEADLINE_EXCEEDED", 0, "0d"}};
+  std::vector<Entry> server_ = {{"a", "OK", 1, "0a"},
+                                {"b", "INTERNAL", 0, "0b"},
+                                {"c", "OK", 3, "0c"},
+                                {"d", "CANCELLED", 0, "0d"}};
+  std::string page_ = "groupmamba_connections_abused_total 0\n";
+};
+
+TEST_F(DamageTest, WhatItExcusesIsNoMismatch) {
+  EXPECT_THAT(Harm(), IsEmpty());
+}
+
+TEST_F(DamageTest, AKillEndsOneCall) {
+  for (const char* id : {"e", "f", "g"}) {
+    EXPECT_THAT(Harm(), IsEmpty());
+    server_.push_back({id, "INTERNAL", 0, "0"});
+  }
+  EXPECT_THAT(Harm(),
+              Contains("4 calls ended with INTERNAL, 3 decoders were killed"));
+}
+
+TEST_F(DamageTest, AnAnswerIsFromAVersionThatWas) {
+  server_[0].version = 4;
+  server_[2].version = 0;
+  EXPECT_THAT(Harm(), ElementsAre("a: OK from version 4, which never was",
+                                  "c: OK from version 0, which never was"));
+}
+
+TEST_F(DamageTest, NoConnectionIsLost) {
+  callers_[0].code = "UNAVAILABLE";
+  server_[3].code = "UNKNOWN";
+  EXPECT_THAT(Harm(), ElementsAre("server: d ended with UNKNOWN",
+                                  "caller: a ended with UNAVAILABLE"));
+}
+
+TEST_F(DamageTest, AConnectionIsLostIfTheGuardEndedOne) {
+  callers_[0].code = loads_[0].code = "UNAVAILABLE";
+  page_ = "groupmamba_connections_abused_total{reason=\"resets\"} 1\n";
+  EXPECT_THAT(Harm(), IsEmpty());
+  server_[3].code = "UNAVAILABLE";
+  EXPECT_THAT(Harm(), ElementsAre("server: d ended with UNAVAILABLE"));
+}
+
+TEST_F(DamageTest, ALoadClientSeesNothingOfIt) {
+  for (const char* code : {"INTERNAL", "NOT_FOUND", "CANCELLED"}) {
+    loads_[0].code = code;
+    EXPECT_THAT(Harm(),
+                ElementsAre(absl::StrCat("load client: c ended with ", code)));
+  }
+}
+
+TEST_F(DamageTest, IsRepaired) {
+  const std::string whole = R"(
+groupmamba_decoder_restarts_total 2
+groupmamba_reload_failures_total 0
+groupmamba_model_ready{model="m",version="2"} 0
+groupmamba_model_ready{model="m",version="3"} 1
+)";
+  EXPECT_THAT(CheckRepair(client::ParseMetrics(whole), damage_), IsEmpty());
+  for (const auto& [from, to, mismatch] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"restarts_total 2", "restarts_total 3",
+            "decoder_restarts_total: 3, not 2"},
+           {"failures_total 0", "failures_total 1",
+            "reload_failures_total: 1, not 0"},
+           {"\"2\"} 0", "\"2\"} 1", "model_ready: 2, not 1"},
+           {"\"3\"} 1", "\"3\"} 0",
+            "model_ready of the newest version: 0, not 1"}}) {
+    std::string page = whole;
+    page.replace(page.find(from), from.size(), to);
+    EXPECT_THAT(CheckRepair(client::ParseMetrics(page), damage_),
+                Contains(mismatch));
+  }
+}
+
 TEST(ReadJournalTest, LeavesOutWhatWasNotSentAndSaysWhatIsNoLine) {
   std::istringstream in(
       "id,planned_s,sent_s,done_s,code,version,crc32\n"
@@ -124,6 +214,25 @@ TEST(ReadJournalTest, LeavesOutWhatWasNotSentAndSaysWhatIsNoLine) {
 TEST(ScheduleTest, ASeedGivesTheSameScheduleAndAnotherOneAnother) {
   EXPECT_EQ(Fingerprint(MakeSchedule(5)), Fingerprint(MakeSchedule(5)));
   EXPECT_NE(Fingerprint(MakeSchedule(5)), Fingerprint(MakeSchedule(6)));
+}
+
+TEST(ScheduleTest, TheFingerprintTellsEachFaultApart) {
+  const Schedule schedule = MakeSchedule(5);
+  Schedule reload = schedule;
+  reload.reloads[0] += Duration(1);
+  Schedule swap = schedule;
+  swap.swaps[0] += Duration(1);
+  Schedule kill = schedule;
+  kill.kills[0].at += Duration(1);
+  for (const Schedule& other : {reload, swap, kill}) {
+    EXPECT_NE(Fingerprint(other), Fingerprint(schedule));
+  }
+}
+
+TEST(ScheduleTest, WithoutDecodersNoneIsKilled) {
+  const Schedule schedule = MakeSchedule(5, /*isolated=*/false);
+  EXPECT_THAT(schedule.kills, IsEmpty());
+  EXPECT_EQ(schedule.decoders, 0);
 }
 
 }  // namespace

@@ -88,9 +88,45 @@ PlannedCall MakeCall(Dice* dice, Duration at) {
   return call;
 }
 
+// Takes a decoder some 10 ms.
+const std::string& SlowJpeg() {
+  static const std::string* const file = [] {
+    constexpr uint32_t kSide = 1500;
+    return new std::string(
+        client::EncodeJpeg(client::MakePixels(kSide, kSide, 1), kSide, kSide));
+  }();
+  return *file;
+}
+
+PlannedCall MakeSlowCall(Duration at) {
+  PlannedCall call{.at = at, .deadline = std::chrono::seconds(3)};
+  call.request.set_encoded(SlowJpeg());
+  return call;
+}
+
+std::vector<Duration> MakeTimes(Dice* dice, int64_t most) {
+  std::vector<Duration> times;
+  for (int64_t i = dice->Draw(1, most); i > 0; --i) {
+    times.emplace_back(milliseconds(dice->Draw(100, 3800)));
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+void PlanKills(Dice* dice, Schedule* schedule) {
+  for (const Duration at : MakeTimes(dice, 6)) {
+    schedule->kills.push_back({at, static_cast<size_t>(dice->Draw(0, 5))});
+    schedule->calls.push_back(
+        MakeSlowCall(at - milliseconds(dice->Draw(2, 12))));
+  }
+  std::stable_sort(
+      schedule->calls.begin(), schedule->calls.end(),
+      [](const PlannedCall& a, const PlannedCall& b) { return a.at < b.at; });
+}
+
 }  // namespace
 
-Schedule MakeSchedule(uint64_t seed) {
+Schedule MakeSchedule(uint64_t seed, bool isolated) {
   Dice dice(seed);
   Schedule schedule{.length = kLength};
   // From a lightly loaded server to one that refuses most.
@@ -110,13 +146,21 @@ Schedule MakeSchedule(uint64_t seed) {
   }
   schedule.stream_rate = static_cast<int>(dice.Draw(20, 200));
   schedule.v2_rate = static_cast<int>(dice.Draw(20, 200));
+  schedule.reloads = MakeTimes(&dice, 5);
+  schedule.swaps = MakeTimes(&dice, 3);
+  const int64_t threads = dice.Draw(1, 3);
   schedule.server_flags = {
       absl::StrCat("--engine=fake:", dice.Draw(1, 20)),
       absl::StrCat("--max-batch=", int64_t{1} << dice.Draw(0, 4)),
       absl::StrCat("--queue-capacity=", dice.Draw(4, 256)),
       absl::StrCat("--instances=", dice.Draw(1, 3)),
-      absl::StrCat("--decode-threads=", dice.Draw(1, 3)),
+      absl::StrCat("--decode-threads=", threads),
       absl::StrCat("--default-deadline-ms=", dice.Draw(500, 5000))};
+  if (isolated) {
+    schedule.decoders = static_cast<int>(threads);
+    schedule.server_flags.emplace_back("--decode-isolation=process");
+    PlanKills(&dice, &schedule);
+  }
   return schedule;
 }
 
@@ -129,6 +173,13 @@ uint32_t Fingerprint(const Schedule& schedule) {
   }
   for (const PlannedStop& stop : schedule.stops) {
     absl::StrAppend(&text, stop.at.count(), ",", stop.length.count(), ";");
+  }
+  for (const auto& times : {schedule.reloads, schedule.swaps}) {
+    for (const Duration at : times) absl::StrAppend(&text, at.count(), ",");
+    text += ";";
+  }
+  for (const PlannedKill& planned : schedule.kills) {
+    absl::StrAppend(&text, planned.at.count(), ",", planned.which, ";");
   }
   absl::StrAppend(&text, schedule.stream_rate, ",", schedule.v2_rate);
   for (const std::string& flag : schedule.server_flags) text += flag;

@@ -47,7 +47,14 @@ TEST_F(LoadCommandTest, AClosedLoopWithAMadePictureReportsInText) {
   EXPECT_EQ(requests[0].raw().width(), 4u);
   EXPECT_EQ(requests[0].raw().height(), 6u);
   EXPECT_EQ(requests[0].raw().rgb().size(), 4u * 6 * 3);
-  EXPECT_EQ(requests[0].version(), 7);
+  EXPECT_EQ(requests[0].version(), 0) << "one that comes meanwhile may answer";
+}
+
+TEST_F(LoadCommandTest, AVersionIsAskedForIfItIsGiven) {
+  const CommandResult result = Load({"--concurrency", "1", "--model-version",
+                                     "7", "--synthetic", "4x6", "--raw"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_EQ(server_.requests()[0].version(), 7);
 }
 
 TEST_F(LoadCommandTest, AnOpenLoopSendsThePicturesInTurn) {
