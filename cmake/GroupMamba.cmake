@@ -82,6 +82,10 @@ function(gm_test name)
     GM_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GM_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
   set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS "${ARG_LABELS}")
+  if(GROUPMAMBA_SANITIZER MATCHES "address")
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/leaks.supp")
+  endif()
 endfunction()
 
 # gm_embed(OUT_VARIABLE NAME FILE): a source file whose constant
