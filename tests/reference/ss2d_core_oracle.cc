@@ -130,8 +130,6 @@ void ConvolutionBackward(const Ss2dGroup& group, int height, int width,
 
 }  // namespace
 
-double Silu(double x) { return x / (1 + std::exp(-x)); }
-
 std::vector<double> DepthwiseConvolution(int height, int width, int channels,
                                          const std::vector<float>& weight,
                                          const std::vector<float>& bias,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/scan_types.h"
+#include "tests/reference/token_oracle.h"
 
 namespace groupmamba::reference {
 
@@ -54,8 +55,6 @@ std::vector<double> DepthwiseConvolution(int height, int width, int channels,
 // + bias.
 void LayerNorm(int count, double epsilon, const float* weight,
                const float* bias, double* x);
-
-double Silu(double x);
 
 }  // namespace groupmamba::reference
 

@@ -4,8 +4,6 @@
 
 namespace groupmamba::reference {
 
-double Silu(double x) { return x / (1 + std::exp(-x)); }
-
 // erfc keeps the relative accuracy that 1 + erf loses for negative x.
 double Gelu(double x) { return x * std::erfc(-x / std::sqrt(2.0)) / 2; }
 

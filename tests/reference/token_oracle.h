@@ -3,6 +3,7 @@
 #ifndef GROUPMAMBA_TESTS_REFERENCE_TOKEN_ORACLE_H_
 #define GROUPMAMBA_TESTS_REFERENCE_TOKEN_ORACLE_H_
 
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace groupmamba::reference {
 // Dense tensors: element [token][channel] lies at token * channels + channel.
 using Values = std::vector<double>;
 
-double Silu(double x);
+inline double Silu(double x) { return x / (1 + std::exp(-x)); }
 double Gelu(double x);
 
 Values LayerNorm(int64_t channels, const Values& x, const Values& weight,

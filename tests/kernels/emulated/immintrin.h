@@ -1,11 +1,13 @@
 // Stands in for the compiler's <immintrin.h> in
 // tests/kernels/emulate_avx512.sh: SIMDe's portable versions of the AVX-512
-// intrinsics, and the four that Debian 12's SIMDe lacks.
+// intrinsics, and those that Debian 12's SIMDe lacks.
 #ifndef GROUPMAMBA_TESTS_KERNELS_EMULATED_IMMINTRIN_H_
 #define GROUPMAMBA_TESTS_KERNELS_EMULATED_IMMINTRIN_H_
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
+
+#include <cstdint>
 
 using __mmask16 = simde__mmask16;
 
@@ -32,6 +34,23 @@ inline float _mm512_reduce_add_ps(simde__m512 x) {
     for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
   return lanes[0];
+}
+
+// To the nearest, ties to even; subnormal numbers become 0, as in the
+// instruction. No NaN comes here.
+inline __m256bh _mm512_cvtneps_pbh(simde__m512 x) {
+  uint32_t lanes[16];
+  simde_mm512_storeu_ps(lanes, x);
+  uint16_t rounded[16];
+  for (int i = 0; i < 16; ++i) {
+    const bool normal = (lanes[i] & 0x7f800000) != 0;
+    const uint32_t bits = normal ? lanes[i] : lanes[i] & 0x80000000;
+    rounded[i] =
+        static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  }
+  __m256bh result;
+  __builtin_memcpy(&result, rounded, sizeof(result));
+  return result;
 }
 
 #endif  // GROUPMAMBA_TESTS_KERNELS_EMULATED_IMMINTRIN_H_
