@@ -1,10 +1,8 @@
 #include "model/training/folder_pictures.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <limits>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,31 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/file.h"
+#include "model/training/list_names.h"
 
 namespace groupmamba::training {
 namespace {
 
 namespace fs = std::filesystem;
 
-// The names in a folder that `keep` is true for, sorted.
-template <typename Keep>
-absl::StatusOr<std::vector<std::string>> NamesIn(const std::string& folder,
-                                                 Keep keep) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (!absl::StartsWith(name, ".") && keep(*entry, name)) {
-      names.push_back(std::move(name));
-    }
-  }
-  if (error) {
-    return absl::NotFoundError(
-        absl::StrCat(folder, ": cannot be listed: ", error.message()));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+bool IsHidden(const fs::directory_entry& entry) {
+  return absl::StartsWith(entry.path().filename().string(), ".");
 }
 
 class FolderPictures final : public PictureSource {
@@ -108,11 +90,10 @@ bool IsPictureName(absl::string_view name) {
 absl::StatusOr<std::unique_ptr<PictureSource>> OpenFolder(
     const std::string& folder, const std::string& name, int64_t limit) {
   const std::string top = absl::StrCat(folder, "/", name);
-  GM_ASSIGN_OR_RETURN(
-      std::vector<std::string> labels,
-      NamesIn(top, [](const fs::directory_entry& entry, const std::string&) {
-        return entry.is_directory();
-      }));
+  GM_ASSIGN_OR_RETURN(std::vector<std::string> labels,
+                      ListNames(top, [](const fs::directory_entry& entry) {
+                        return !IsHidden(entry) && entry.is_directory();
+                      }));
   if (labels.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         top, ": holds no folders; there must be one for each class"));
@@ -128,10 +109,11 @@ absl::StatusOr<std::unique_ptr<PictureSource>> OpenFolder(
     }
     GM_ASSIGN_OR_RETURN(
         std::vector<std::string> names,
-        NamesIn(absl::StrCat(top, "/", label),
-                [](const fs::directory_entry&, const std::string& file) {
-                  return IsPictureName(file);
-                }));
+        ListNames(absl::StrCat(top, "/", label),
+                  [](const fs::directory_entry& entry) {
+                    return !IsHidden(entry) &&
+                           IsPictureName(entry.path().filename().string());
+                  }));
     if (names.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat(top, "/", label, ": holds no pictures"));

@@ -1,10 +1,8 @@
 #include "model/training/tar_pictures.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +13,7 @@
 #include "base/status_macros.h"
 #include "model/file.h"
 #include "model/training/folder_pictures.h"
+#include "model/training/list_names.h"
 #include "model/training/tar.h"
 
 namespace groupmamba::training {
@@ -135,20 +134,12 @@ absl::Status AddShard(const std::string& path, int32_t shard, size_t classes,
 
 absl::StatusOr<std::vector<std::string>> ListShards(const std::string& folder,
                                                     const std::string& name) {
-  std::vector<std::string> shards;
-  std::error_code error;
-  fs::directory_iterator entry(absl::StrCat(folder, "/", name), error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    if (entry->path().extension() == ".tar") {
-      shards.push_back(
-          absl::StrCat(name, "/", entry->path().filename().string()));
-    }
-  }
-  if (error) {
-    return absl::NotFoundError(absl::StrCat(
-        folder, "/", name, ": cannot be listed: ", error.message()));
-  }
-  std::sort(shards.begin(), shards.end());
+  GM_ASSIGN_OR_RETURN(std::vector<std::string> shards,
+                      ListNames(absl::StrCat(folder, "/", name),
+                                [](const fs::directory_entry& entry) {
+                                  return entry.path().extension() == ".tar";
+                                }));
+  for (std::string& shard : shards) shard = absl::StrCat(name, "/", shard);
   return shards;
 }
 
