@@ -2,51 +2,16 @@
 
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "ATen/Functions.h"
 #include "ATen/autocast_mode.h"
-#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/training/loss.h"
 #include "model/training/random.h"
-#include "torch/optim/adamw.h"
 #include "torch/utils.h"
 
 namespace groupmamba::training {
 namespace {
-
-using torch::optim::AdamWOptions;
-using torch::optim::AdamWParamState;
-
-std::unique_ptr<torch::optim::AdamW> MakeOptimizer(Parameters* student,
-                                                   double weight_decay) {
-  student->decayed.mutable_grad() = student->decayed_gradient;
-  student->plain.mutable_grad() = student->plain_gradient;
-  std::vector<torch::optim::OptimizerParamGroup> groups;
-  groups.emplace_back(std::vector<at::Tensor>{student->decayed},
-                      std::make_unique<AdamWOptions>(
-                          AdamWOptions().weight_decay(weight_decay)));
-  groups.emplace_back(
-      std::vector<at::Tensor>{student->plain},
-      std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(0)));
-  auto optimizer =
-      std::make_unique<torch::optim::AdamW>(std::move(groups), AdamWOptions());
-  for (const at::Tensor& flat : {student->decayed, student->plain}) {
-    auto state = std::make_unique<AdamWParamState>();
-    state->step(0);
-    state->exp_avg(at::zeros_like(flat));
-    state->exp_avg_sq(at::zeros_like(flat));
-    optimizer->state()[flat.unsafeGetTensorImpl()] = std::move(state);
-  }
-  return optimizer;
-}
-
-AdamWParamState& Moments(torch::optim::AdamW* optimizer,
-                         const at::Tensor& flat) {
-  return static_cast<AdamWParamState&>(
-      *optimizer->state()[flat.unsafeGetTensorImpl()]);
-}
 
 // Scales both so that their common norm is at most `clip`, unless that is 0;
 // returns what it was.
@@ -101,13 +66,13 @@ Learner::Learner(const ModelConfig& config, const LearnerOptions& options,
       options_(options),
       teacher_(teacher),
       student_(MakeParameters(config, /*trained=*/true)),
-      average_(MakeParameters(config, /*trained=*/false)) {
+      average_(MakeParameters(config, /*trained=*/false)),
+      decayed_(student_.decayed, student_.decayed_gradient,
+               options.weight_decay),
+      plain_(student_.plain, student_.plain_gradient, /*weight_decay=*/0) {
   Initialize(options.seed, &student_);
   UpdateAverage(0);
-  optimizer_ = MakeOptimizer(&student_, options.weight_decay);
 }
-
-Learner::~Learner() = default;
 
 absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(
     const ModelConfig& config, const LearnerOptions& options,
@@ -144,10 +109,8 @@ StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
   if (peers != nullptr) result.loss = peers->SumOf(result.loss) / peers->size();
   result.gradient_norm = ClipGradients(
       options_.clip, &student_.decayed_gradient, &student_.plain_gradient);
-  for (torch::optim::OptimizerParamGroup& group : optimizer_->param_groups()) {
-    group.options().set_lr(learning_rate);
-  }
-  optimizer_->step();
+  decayed_.Step(learning_rate);
+  plain_.Step(learning_rate);
   UpdateAverage(ema_decay);
   return result;
 }
@@ -188,26 +151,21 @@ at::Tensor Learner::StudentLogits(const at::Tensor& images) const {
 }
 
 std::map<std::string, at::Tensor> Learner::State() {
-  std::map<std::string, at::Tensor> state = {
-      {"student.decayed", student_.decayed},
-      {"student.plain", student_.plain},
-      {"student.buffers", student_.buffers},
-      {"average.decayed", average_.decayed},
-      {"average.plain", average_.plain},
-      {"average.buffers", average_.buffers}};
-  const std::pair<const char*, at::Tensor> trained[] = {
-      {"adamw.decayed", student_.decayed}, {"adamw.plain", student_.plain}};
-  for (const auto& [name, flat] : trained) {
-    AdamWParamState& moments = Moments(optimizer_.get(), flat);
-    state[absl::StrCat(name, ".exp_avg")] = moments.exp_avg();
-    state[absl::StrCat(name, ".exp_avg_sq")] = moments.exp_avg_sq();
-  }
-  return state;
+  return {{"student.decayed", student_.decayed},
+          {"student.plain", student_.plain},
+          {"student.buffers", student_.buffers},
+          {"average.decayed", average_.decayed},
+          {"average.plain", average_.plain},
+          {"average.buffers", average_.buffers},
+          {"adamw.decayed.exp_avg", decayed_.mean()},
+          {"adamw.decayed.exp_avg_sq", decayed_.square()},
+          {"adamw.plain.exp_avg", plain_.mean()},
+          {"adamw.plain.exp_avg_sq", plain_.square()}};
 }
 
 void Learner::SetSteps(int64_t steps) {
-  Moments(optimizer_.get(), student_.decayed).step(steps);
-  Moments(optimizer_.get(), student_.plain).step(steps);
+  decayed_.set_steps(steps);
+  plain_.set_steps(steps);
 }
 
 }  // namespace groupmamba::training
