@@ -31,7 +31,7 @@ FROM ${CUDA_BASE} AS build-cuda
 WORKDIR /src
 COPY . .
 RUN ./dev build-cuda described \
- && cmake --install build/cuda --prefix /opt/groupmamba --strip
+ && cmake --install build/cuda --prefix /opt/groupmamba --strip --component Unspecified
 ARG SOURCE_DATE_EPOCH=0
 RUN python3 deploy/image/assemble.py --wheels cmake/deps.lock --wheels cmake/cuda.lock \
       --build-lock deploy/image/build.lock --epoch ${SOURCE_DATE_EPOCH} \
