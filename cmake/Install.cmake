@@ -7,10 +7,11 @@ set_target_properties(groupmamba-server groupmamba-client groupmamba-convert PRO
 install(TARGETS groupmamba-server groupmamba-decoder groupmamba-client
   groupmamba-convert)
 if(GROUPMAMBA_TORCH)
-  # For Python: PYTHONPATH=<prefix>/lib/groupmamba/python.
+  # For Python: PYTHONPATH=<prefix>/lib/groupmamba/python. A component of its own, which the
+  # image does without.
   set_target_properties(groupmamba_torch PROPERTIES INSTALL_RPATH "")
-  install(TARGETS groupmamba_torch DESTINATION lib/groupmamba)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/groupmamba
+  install(TARGETS groupmamba_torch DESTINATION lib/groupmamba COMPONENT python)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/groupmamba COMPONENT python
     DESTINATION lib/groupmamba/python FILES_MATCHING PATTERN "*.py")
   set(site ${GROUPMAMBA_DEPS_DIR}/site)
   install(FILES
@@ -20,6 +21,10 @@ if(GROUPMAMBA_TORCH)
     DESTINATION lib/groupmamba)
   if(GROUPMAMBA_CUDA)
     file(GLOB cuda_libraries ${site}/nvidia/*/lib/*.so.*)
+    # What joins machines, and second forms: nobody loads them, and some want libraries that are
+    # not here.
+    list(FILTER cuda_libraries EXCLUDE REGEX
+      "nvshmem_(bootstrap|transport)_|cufile_rdma|[.]alt[.]|nvblas|cufftw")
     install(FILES
       ${site}/torch/lib/libtorch_cuda.so ${site}/torch/lib/libc10_cuda.so
       ${site}/torch/lib/libtorch_nvshmem.so ${site}/torch/lib/libcaffe2_nvrtc.so

@@ -2,10 +2,12 @@
 """Puts an image's files together: the installed programs, the models, the libraries that the
 programs load, and an SPDX document of all that. Needs no network.
 
-Usage: assemble.py [--lock FILE] [--wheels LOCK]... [--epoch SECONDS] INSTALLED MODELS IMAGE
+Usage: assemble.py [--lock FILE] [--build-lock FILE] [--wheels LOCK]... [--epoch SECONDS]
+                   INSTALLED MODELS IMAGE
 
 --lock: NAME VERSION a line, of the Debian packages whose libraries are taken; others end the
 build, so that a new version comes in by a change of that file (--write-lock writes it).
+--build-lock: the same of those that the programs were built with, whose code or doing is in them.
 --wheels: pins of what else lies in INSTALLED, for the document.
 """
 
@@ -20,6 +22,8 @@ import shutil
 import subprocess
 import sys
 
+# Of the packages that the build asks for, those that fetch and keep, but change no bit.
+BESIDE = {"ccache", "git", "python3-pip", "unzip"}
 PROGRAMS = ("groupmamba-client", "groupmamba-decoder", "groupmamba-server")
 
 
@@ -55,11 +59,24 @@ def package_of(path):
     sys.exit(f"{path} is of no Debian package")
 
 
+def build_packages():
+    """(name, version) of what decides the programs' bits: the packages that the build asked for,
+    and the compiler and linker, with what they put into every program."""
+    names = re.findall(r"(?m)^build (\S+)", pathlib.Path("cmake/packages.txt").read_text())
+    listed = {tuple(output_of("dpkg-query", "-W", "-f", "${Package} ${Version}", name).split())
+              for name in names if name not in BESIDE}
+    files = [shutil.which(tool) for tool in ("c++", "as", "ld")]
+    files += [output_of("c++", "-print-prog-name=cc1plus").strip()]
+    files += [output_of("c++", "-print-file-name=" + name).strip()
+              for name in ("crt1.o", "libgcc.a", "libstdc++.a")]
+    return sorted(listed | {package_of(os.path.realpath(path)) for path in files})
+
+
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def spdx(packages, wheels, image, epoch):
+def spdx(packages, built_with, wheels, image, epoch):
     """What is in the image, as an SPDX document."""
     def package(name, version, purl):
         identifier = "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]", "-", f"{name}-{version}")
@@ -70,25 +87,31 @@ def spdx(packages, wheels, image, epoch):
                 "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER",
                                   "referenceType": "purl", "referenceLocator": purl}]}
 
-    listed = [package(name, version, f"pkg:deb/debian/{name}@{version}?distro=bookworm")
-              for name, version in packages]
+    def debian(name, version):
+        return package(name, version, f"pkg:deb/debian/{name}@{version}?distro=bookworm")
+
+    listed = [debian(*one) for one in packages]
     listed += [package(name, version, f"pkg:pypi/{name}@{version}") for name, version in wheels]
+    build = [debian(*one) for one in built_with if one not in packages]
     files = [{"SPDXID": f"SPDXRef-File-{i}", "fileName": "./" + str(path.relative_to(image)),
               "checksums": [{"algorithm": "SHA256", "checksumValue": sha256(path)}],
               "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION"}
              for i, path in enumerate(sorted(p for p in image.rglob("*")
                                              if p.is_file() and not p.is_symlink()))]
-    contents = hashlib.sha256(json.dumps([listed, files]).encode()).hexdigest()
+    contents = hashlib.sha256(json.dumps([listed, build, files]).encode()).hexdigest()
     created = datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc)
     return {"spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT",
             "name": "groupmamba-serve",
             "documentNamespace": f"urn:groupmamba-serve:sbom:{contents}",
             "creationInfo": {"created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
                              "creators": ["Tool: deploy/image/assemble.py"]},
-            "packages": listed, "files": files,
+            "packages": listed + build, "files": files,
             "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT",
                                "relationshipType": "DESCRIBES",
-                               "relatedSpdxElement": p["SPDXID"]} for p in listed]}
+                               "relatedSpdxElement": p["SPDXID"]} for p in listed] +
+                             [{"spdxElementId": p["SPDXID"],
+                               "relationshipType": "BUILD_DEPENDENCY_OF",
+                               "relatedSpdxElement": "SPDXRef-DOCUMENT"} for p in build]}
 
 
 def pins(lock):
@@ -109,6 +132,7 @@ def hold_against_lock(packages, lock, write):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--lock")
+    parser.add_argument("--build-lock", required=True)
     parser.add_argument("--write-lock", action="store_true")
     parser.add_argument("--wheels", action="append", default=[])
     parser.add_argument("--epoch", type=int, default=0)
@@ -137,6 +161,8 @@ def main():
     programs += sorted((options.installed / "lib/groupmamba").glob("*.so*"))
     libraries = loaded_libraries(programs, options.installed)
     packages = sorted({package_of(path) for path in libraries})
+    built_with = build_packages()
+    hold_against_lock(built_with, options.build_lock, options.write_lock)
     if options.lock:
         hold_against_lock(packages, options.lock, options.write_lock)
     for library in libraries:
@@ -149,7 +175,8 @@ def main():
     subprocess.run(["ldconfig", "-X", "-r", str(image)] +
                    sorted({"/" + str(path.parent.relative_to(image))
                            for path in image.glob("usr/lib/**/*.so*")}), check=True)
-    for name, _ in packages:  # licences
+    # Licences, of libraries and of headers, whose code may be in the programs.
+    for name in {name for name, _ in packages} | {n for n, _ in built_with if n.endswith("-dev")}:
         target = image / "usr/share/doc" / name
         target.mkdir(parents=True)
         shutil.copy(f"/usr/share/doc/{name}/copyright", target)
@@ -157,7 +184,8 @@ def main():
     wheels = [pin for lock in options.wheels for pin in pins(lock)]
     document = image / "usr/share/doc/groupmamba-serve/sbom.spdx.json"
     document.parent.mkdir(parents=True)
-    document.write_text(json.dumps(spdx(packages, wheels, image, options.epoch), indent=1))
+    bill = spdx(packages, built_with, wheels, image, options.epoch)
+    document.write_text(json.dumps(bill, indent=1))
     for path in [image, *image.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

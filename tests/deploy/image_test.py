@@ -73,9 +73,14 @@ class ContentsTest(unittest.TestCase):
         listed = {f["fileName"] for f in document["files"]}
         there = {"./" + name for name, s in files() if stat.S_ISREG(s.st_mode)}
         self.assertEqual(there - listed, {"./" + path})
-        names = [p["name"] for p in document["packages"]]
-        self.assertIn("libgrpc++1.51", names)
-        for name in names:
+        names = {p["SPDXID"]: p["name"] for p in document["packages"]}
+        here, built_with = ({names[i] for r in document["relationships"]
+                             if r["relationshipType"] == kind
+                             for i in (r["spdxElementId"], r["relatedSpdxElement"]) if i in names}
+                            for kind in ("DESCRIBES", "BUILD_DEPENDENCY_OF"))
+        self.assertIn("libgrpc++1.51", here)
+        self.assertLessEqual({"g++-12", "libcli11-dev"}, built_with)
+        for name in here | {"libcli11-dev"}:  # which is headers, compiled into the programs
             self.assertTrue(os.path.exists(f"{IMAGE}/usr/share/doc/{name}/copyright"), name)
 
     def test_user_health_and_labels_are_set(self):

@@ -21,22 +21,6 @@ import support
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 
 
-def free_port():
-    """A port that is free on every address."""
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return probe.getsockname()[1]
-
-
-def settings_file(folder):
-    data = next(o["data"] for o in support.of_kind(
-        support.render(support.DEPLOY + "/base"), "ConfigMap") if "settings.toml" in o["data"])
-    path = os.path.join(folder, "settings.toml")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(data["settings.toml"])
-    return path
-
-
 def answered(server):
     """Requests that the server has answered."""
     with urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=10) as reply:
@@ -75,8 +59,8 @@ class PodsTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
-        self.settings = settings_file(self.folder.name)
-        self.port = free_port()
+        self.settings = support.settings_file(self.folder.name)
+        self.port = support.free_port()
 
     def start(self, address, *arguments):
         server = support.Server(

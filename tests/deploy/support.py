@@ -7,6 +7,7 @@ says so and is skipped.
 
 import functools
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -45,6 +46,23 @@ def of_kind(objects, kind):
 
 def monitoring():
     return render(os.path.join(DEPLOY, "overlays/monitoring"))
+
+
+def free_port():
+    """A port that is free on every address."""
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+def settings_file(folder):
+    """The manifests' settings, as a file there."""
+    data = next(o["data"] for o in of_kind(render(DEPLOY + "/base"), "ConfigMap")
+                if "settings.toml" in o["data"])
+    path = os.path.join(folder, "settings.toml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(data["settings.toml"])
+    return path
 
 
 def drain_in_background(stream):

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""A client of HTTP/2 that floods a server, for measurements: flood.py PORT KIND SECONDS.
+"""A client of HTTP/2 that floods a server: flood.py PORT KIND SECONDS [AUTHORITY].
 
 KIND: reset, ping, settings, empty (data), continuation, upload (stalled). One connection at a
-time; another when the server has ended it, unless KIND ends in "-once". Prints how many bytes it
-got rid of, by how many connections.
+time; another when the server has ended it, unless KIND ends in "-once". AUTHORITY: speak TLS
+with a server whose certificate is of this one. Prints how many bytes it got rid of, by how many
+connections.
 """
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -46,6 +48,15 @@ def chunks(kind):
         yield piece
 
 
+def connect(port, authority):
+    plain = socket.create_connection(("127.0.0.1", port), timeout=1)
+    if not authority:
+        return plain
+    context = ssl.create_default_context(cafile=authority)
+    context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
 def main():
     port, kind, seconds = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     until = time.monotonic() + seconds
@@ -55,7 +66,7 @@ def main():
     while time.monotonic() < until and not (once and connections):
         connections += 1
         try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1) as s:
+            with connect(port, sys.argv[4] if len(sys.argv) > 4 else None) as s:
                 s.sendall(OPENING)
                 for piece in chunks(kind):
                     if time.monotonic() > until:
@@ -66,7 +77,7 @@ def main():
                         s.setblocking(False)
                         while s.recv(1 << 16):
                             pass
-                    except BlockingIOError:
+                    except (BlockingIOError, ssl.SSLWantReadError):
                         pass
                     s.settimeout(1)
         except OSError:
@@ -74,4 +85,5 @@ def main():
     print(f"{sent / 1e6:.1f} MB by {connections} connections")
 
 
-main()
+if __name__ == "__main__":
+    main()
