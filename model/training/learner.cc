@@ -38,23 +38,24 @@ ForwardOptions TrainingForward(double drop_path, Peers* peers) {
 }
 
 // Within its scope, and if it is on, LibTorch's products and convolutions on
-// the processor take bf16.
+// that kind of device take bf16.
 class Autocast {
  public:
-  explicit Autocast(bool on)
-      : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, on);
+  Autocast(bool on, at::DeviceType type)
+      : type_(type), before_(at::autocast::is_autocast_enabled(type)) {
+    at::autocast::set_autocast_dtype(type, at::kBFloat16);
+    at::autocast::set_autocast_enabled(type, on);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
   ~Autocast() {
     // The weights' casts are kept until here; the next step has other weights.
     at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, before_);
+    at::autocast::set_autocast_enabled(type_, before_);
   }
 
  private:
+  const at::DeviceType type_;
   const bool before_;
 };
 
@@ -65,8 +66,8 @@ Learner::Learner(const ModelConfig& config, const LearnerOptions& options,
     : classes_(config.classes),
       options_(options),
       teacher_(teacher),
-      student_(MakeParameters(config, /*trained=*/true)),
-      average_(MakeParameters(config, /*trained=*/false)),
+      student_(MakeParameters(config, /*trained=*/true, options.device)),
+      average_(MakeParameters(config, /*trained=*/false, options.device)),
       decayed_(student_.decayed, student_.decayed_gradient,
                options.weight_decay),
       plain_(student_.plain, student_.plain_gradient, /*weight_decay=*/0) {
@@ -123,7 +124,7 @@ at::Tensor Learner::Loss(const Batch& batch) const {
   }
   HeadLogits logits;
   {
-    const Autocast autocast(options_.bf16);
+    const Autocast autocast(options_.bf16, options_.device.type());
     logits = student_network_->Forward(
         batch.images, TrainingForward(options_.drop_path, options_.peers));
   }

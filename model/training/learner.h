@@ -31,7 +31,8 @@ struct LearnerOptions {
   // gradients, moments and averages stay fp32.
   bool bf16 = false;
   uint64_t seed = 1;
-  Peers* peers = nullptr;  // outlives the learner; null: one process
+  at::Device device = at::kCPU;  // where batches are, and everything else
+  Peers* peers = nullptr;        // outlives the learner; null: one process
 };
 
 struct StepResult {
