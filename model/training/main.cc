@@ -47,9 +47,9 @@ command goes on from there, to the same bits as without the stop; killed, it goe
 from the last checkpoint, to the same bits too. Several processes, here (--processes)
 or on many machines (started by torchrun or as a PyTorchJob, which set RANK,
 WORLD_SIZE, MASTER_ADDR and MASTER_PORT), share every batch; with --device cuda each
-has a GPU of its own. Every flag can
-also be a variable, GROUPMAMBA_TRAIN_BATCH for --batch, or a line `name = value` of
-the file that --config names; the earlier in that list wins.
+has a GPU of its own. Every flag can also be a variable, GROUPMAMBA_TRAIN_BATCH for
+--batch, or a line `name = value` of the file that --config names; the earlier in
+that list wins.
 
   groupmamba-train --plot RUN [RUN...] [--html FILE]
 

@@ -58,6 +58,15 @@ struct Leaves {
     return converted;
   }
 
+  // The n-th picture alone.
+  Leaves Picture(int64_t n) const {
+    Leaves one = In(all[0].scalar_type());
+    one.all[0] =
+        all[0].detach().narrow(0, n, 1).clone().set_requires_grad(true);
+    one.weights = weights.narrow(0, n, 1);
+    return one;
+  }
+
   // With values of xz and of the loss's weights that bf16 has.
   Leaves Rounded() const {
     Leaves rounded = *this;

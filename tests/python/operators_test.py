@@ -28,6 +28,7 @@ sys.path.insert(0, os.path.join(ROOT, "python"))
 import groupmamba
 import torch
 import torch.nn.functional as F
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 DIRECTIONS = list(groupmamba.Direction)
 BATCH, HEIGHT, WIDTH, D, RANK = 2, 2, 3, 4, 1
@@ -126,6 +127,22 @@ class OperatorsTest(unittest.TestCase):
                 torch.ops.groupmamba._selective_scan_backward.default,
                 (torch.ones(BATCH, HEIGHT * WIDTH, D), *scan_arguments(torch.float32),
                  HEIGHT, WIDTH, 1), test_utils=tests)
+
+    def test_cuda_tensors_are_taken_in_every_build(self):
+        # Without values, so that no GPU is needed: who takes them, and what comes of them.
+        with FakeTensorMode(), torch.device("cuda"):
+            for d, dtype in ((16, torch.float32), (16, torch.bfloat16), (136, torch.float32)):
+                mixer = groupmamba.SS2D(d, groupmamba.Direction.TOP_BOTTOM)
+                parameters = [
+                    mixer.conv2d.weight, mixer.conv2d.bias, mixer.x_proj_weight,
+                    mixer.dt_projs_weight, mixer.dt_projs_bias, mixer.A_logs, mixer.Ds,
+                    mixer.out_norm.weight, mixer.out_norm.bias]
+                xz = torch.randn(5, 42, 2 * d, dtype=dtype)
+                out = groupmamba.ss2d_core(xz, parameters, 6, 7, mixer.direction)
+                self.assertEqual((out.shape, out.dtype, out.device.type, out.requires_grad),
+                                 ((5, 42, d), dtype, "cuda", True))
+            out = groupmamba.selective_scan(*scan_arguments(torch.float32), HEIGHT, WIDTH, 1)
+            self.assertEqual((out.shape, out.device.type), ((BATCH, HEIGHT * WIDTH, D), "cuda"))
 
     def test_the_module_is_the_composition_in_every_direction(self):
         for direction in DIRECTIONS:
