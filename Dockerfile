@@ -7,7 +7,8 @@
 # BASE: Debian 12; give it with its digest for builds that can be repeated. Of it only the
 # libraries that are loaded get into the image, in the versions of deploy/image/*.lock; compiler,
 # headers and tools stay behind, but decide the programs' bits, so build.lock pins them, too.
-# CUDA_BASE: Debian 12 with nvcc of CUDA 13.0, for the target cuda.
+# CUDA_BASE: Debian 12 with nvcc of CUDA 13.0, for the target cuda; without a Docker engine,
+# `./dev image cuda` makes it of this machine's toolkit.
 # SOURCE_DATE_EPOCH: the time of every file, in Unix seconds.
 ARG BASE=debian:12-slim
 ARG CUDA_BASE=${BASE}
