@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
@@ -90,6 +92,16 @@ std::string DescribeUsageError(const CLI::ParseError& error) {
     return absl::StrCat("--config: ", error.what());
   }
   return error.what();
+}
+
+std::string CheckDeviceName(const std::string& text) {
+  int number = -1;
+  if (text == "auto" || text == "cpu" || text == "cuda" ||
+      (absl::StartsWith(text, "cuda:") &&
+       absl::SimpleAtoi(text.substr(5), &number) && number >= 0)) {
+    return "";
+  }
+  return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
 }
 
 HelpFormatter::HelpFormatter() { column_width(kHelpColumn); }

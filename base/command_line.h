@@ -44,6 +44,10 @@ CLI::Option* AddSettingsFile(std::shared_ptr<SettingsFile> file,
 // What was wrong with a command line, in one sentence that names the setting.
 std::string DescribeUsageError(const CLI::ParseError& error);
 
+// A check of CLI11's: empty where `text` is auto, cpu, cuda or cuda:N, else
+// what is wrong.
+std::string CheckDeviceName(const std::string& text);
+
 // CLI11's, with wrapped descriptions, and without what would drown them: the
 // environment variable behind every option and the validators' own words. The
 // program says once how variables are named; descriptions give the ranges.

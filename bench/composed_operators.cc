@@ -3,14 +3,14 @@
 #include "ATen/ops/conv2d.h"
 #include "ATen/ops/gelu.h"
 #include "model/picture_tokens.h"
-#include "tests/reference/ss2d_composition.h"
+#include "model/ss2d_composition.h"
 
 namespace groupmamba::bench {
 namespace {
 
 at::Tensor ComposeCore(const at::Tensor& xz, at::TensorList p, int64_t height,
                        int64_t width, int64_t direction, double epsilon) {
-  return reference::Ss2dComposition(
+  return Ss2dComposition(
       xz, {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8]},
       {height, width}, static_cast<kernels::Direction>(direction), epsilon);
 }

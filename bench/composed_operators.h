@@ -1,5 +1,5 @@
 // The yardsticks of training: our operators as compositions of LibTorch's
-// (tests/reference/ss2d_composition.h).
+// (model/ss2d_composition.h).
 
 #ifndef GROUPMAMBA_BENCH_COMPOSED_OPERATORS_H_
 #define GROUPMAMBA_BENCH_COMPOSED_OPERATORS_H_

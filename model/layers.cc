@@ -22,10 +22,12 @@ constexpr double kBatchNormMomentum = 0.1;
 constexpr double kPatchNormEpsilon = 1e-5;
 
 // The batch norm of all processes' pictures together, this one's part of it:
-// at::batch_norm with the means of x and x^2 taken over the processes.
+// at::batch_norm with the means of x and x^2 taken over the processes, in fp32
+// whatever x is.
 at::Tensor BatchNormOverProcesses(const ConvBatchNormRelu& layer,
-                                  const at::Tensor& x,
+                                  const at::Tensor& from,
                                   const ForwardOptions& options) {
+  const at::Tensor x = from.to(at::kFloat);
   const int64_t channels = x.size(1);
   const at::Tensor moments = options.average_over_processes(
       at::stack({x.mean({0, 2, 3}), x.square().mean({0, 2, 3})}));
@@ -43,7 +45,8 @@ at::Tensor BatchNormOverProcesses(const ConvBatchNormRelu& layer,
   const at::Tensor scale =
       layer.norm_weight * (variance + kBatchNormEpsilon).rsqrt();
   const at::Tensor shift = layer.norm_bias - mean * scale;
-  return at::addcmul(shift.view({1, -1, 1, 1}), x, scale.view({1, -1, 1, 1}));
+  return at::addcmul(shift.view({1, -1, 1, 1}), x, scale.view({1, -1, 1, 1}))
+      .to(from.scalar_type());
 }
 
 }  // namespace

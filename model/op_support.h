@@ -23,18 +23,20 @@ inline at::Tensor WithAdjacentChannels(const at::Tensor& x) {
   return x.stride(-1) == 1 ? x : x.contiguous();
 }
 
-// `like` says the type: fp32 or double.
-inline void CheckOperand(const at::Tensor& like, const char* name,
+// `type` is that of all operands: fp32 or double.
+inline void CheckOperand(at::ScalarType type, const char* name,
                          const at::Tensor& x, at::IntArrayRef sizes) {
-  TORCH_CHECK(
-      like.scalar_type() == at::kFloat || like.scalar_type() == at::kDouble,
-      "groupmamba: tensors must be float32 or float64, not ",
-      like.scalar_type());
-  TORCH_CHECK(x.scalar_type() == like.scalar_type(), "groupmamba: ", name,
-              " must be ", like.scalar_type(), " like the others, not ",
-              x.scalar_type());
+  TORCH_CHECK(type == at::kFloat || type == at::kDouble,
+              "groupmamba: tensors must be float32 or float64, not ", type);
+  TORCH_CHECK(x.scalar_type() == type, "groupmamba: ", name, " must be ", type,
+              " like the others, not ", x.scalar_type());
   TORCH_CHECK(x.sizes() == sizes, "groupmamba: ", name, " must be ", sizes,
               ", not ", x.sizes());
+}
+
+inline void CheckOperand(const at::Tensor& like, const char* name,
+                         const at::Tensor& x, at::IntArrayRef sizes) {
+  CheckOperand(like.scalar_type(), name, x, sizes);
 }
 
 inline kernels::Direction DirectionOf(int64_t direction) {

@@ -6,6 +6,7 @@
 #include "ATen/ops/empty_like.h"
 #include "kernels/selective_scan.h"
 #include "model/op_support.h"
+#include "model/ss2d_composition.h"
 #include "torch/csrc/autograd/custom_function.h"
 #include "torch/library.h"
 
@@ -194,11 +195,24 @@ class ScanFunction : public torch::autograd::Function<ScanFunction> {
   }
 };
 
+// On any device.
+at::Tensor Compose(const at::Tensor& u, const at::Tensor& delta,
+                   const at::Tensor& b, const at::Tensor& c,
+                   const at::Tensor& a, const at::Tensor& d,
+                   const at::Tensor& delta_bias, int64_t height, int64_t width,
+                   int64_t direction) {
+  return ScanComposition({u, delta, b, c, a, d, delta_bias}, {height, width},
+                         DirectionOf(direction));
+}
+
 at::Tensor ScanAutograd(const at::Tensor& u, const at::Tensor& delta,
                         const at::Tensor& b, const at::Tensor& c,
                         const at::Tensor& a, const at::Tensor& d,
                         const at::Tensor& delta_bias, int64_t height,
                         int64_t width, int64_t direction) {
+  if (!u.is_cpu() && !u.is_meta()) {
+    return Compose(u, delta, b, c, a, d, delta_bias, height, width, direction);
+  }
   return ScanFunction::apply(u, delta, b, c, a, d, delta_bias, height, width,
                              direction);
 }
@@ -215,6 +229,9 @@ TORCH_LIBRARY_FRAGMENT(groupmamba, library) {
       "int direction) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, "
       "Tensor)",
       {at::Tag::pt2_compliant_tag});
+}
+TORCH_LIBRARY_IMPL(groupmamba, CompositeExplicitAutograd, library) {
+  library.impl("selective_scan", Compose);
 }
 TORCH_LIBRARY_IMPL(groupmamba, CPU, library) {
   library.impl("selective_scan", ScanCpu);

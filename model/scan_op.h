@@ -12,7 +12,8 @@
 namespace groupmamba {
 
 // The operands of kernels/selective_scan.h; all fp32, or all double, which is
-// slow, on the processor.
+// slow. Kernels of ours are on the processor; on other devices it is LibTorch's
+// operators (model/ss2d_composition.h), in any type.
 struct ScanOperands {
   at::Tensor u;           // [batch, tokens, channels]
   at::Tensor delta;       // [batch, tokens, channels]

@@ -8,7 +8,11 @@
 #include "ATen/autocast_mode.h"
 #include "ATen/ops/empty.h"
 #include "kernels/ss2d_core.h"
+#include "model/device/cuda_operators.h"
+#include "model/device/ss2d_core.h"
 #include "model/op_support.h"
+#include "model/ss2d_call.h"
+#include "model/ss2d_composition.h"
 #include "torch/csrc/autograd/custom_function.h"
 #include "torch/library.h"
 
@@ -18,42 +22,11 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr size_t kParameters = 9;
-
-// What an operator was called with, checked.
-struct CheckedCore {
-  CheckedCore(const at::Tensor& from, at::TensorList tensors, int64_t height,
-              int64_t width, int64_t direction)
-      : xz(WithAdjacentChannels(from)) {
-    TORCH_CHECK(tensors.size() == kParameters, "ss2d_core: there are ",
-                kParameters, " parameters, not ", tensors.size());
-    TORCH_CHECK(tensors[3].dim() == 3 && tensors[3].size(2) > 0,
-                "ss2d_core: dt_projs_weight must be [1, d, R]");
-    const int64_t d = tensors[3].size(1), rank = tensors[3].size(2);
-    TORCH_CHECK(xz.dim() == 3 && height > 0 && width > 0 && d > 0 &&
-                    xz.size(1) == height * width && xz.size(2) == 2 * d,
-                "ss2d_core: xz must be [batch, ", height, " * ", width,
-                ", 2 * ", d, "], not ", xz.sizes());
-    const std::pair<const char*, std::vector<int64_t>> expected[kParameters] = {
-        {"conv2d.weight", {d, 1, 3, 3}},
-        {"conv2d.bias", {d}},
-        {"x_proj_weight", {1, rank + 2, d}},
-        {"dt_projs_weight", {1, d, rank}},
-        {"dt_projs_bias", {1, d}},
-        {"A_logs", {d, 1}},
-        {"Ds", {d}},
-        {"out_norm.weight", {d}},
-        {"out_norm.bias", {d}}};
-    for (size_t i = 0; i < kParameters; ++i) {
-      CheckOperand(xz, expected[i].first, tensors[i], expected[i].second);
-      parameters.push_back(tensors[i].contiguous());
-    }
-    shape = {.height = height,
-             .width = width,
-             .channels = d,
-             .rank = rank,
-             .direction = DirectionOf(direction)};
-  }
+// A call on the processor: fp32 or double.
+struct CpuCall : Ss2dCall {
+  CpuCall(const at::Tensor& from, at::TensorList tensors, int64_t height,
+          int64_t width, int64_t direction)
+      : Ss2dCall(from, tensors, height, width, direction, from.scalar_type()) {}
 
   template <class Scalar>
   kernels::Ss2dCore<Scalar> Core(double epsilon) const {
@@ -64,10 +37,6 @@ struct CheckedCore {
         kernels::BestIsa(), shape, static_cast<Scalar>(epsilon),
         {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8)});
   }
-
-  at::Tensor xz;
-  std::vector<at::Tensor> parameters;
-  kernels::Ss2dShape shape;
 };
 
 template <class Scalar>
@@ -91,20 +60,24 @@ void ForEachPicture(int64_t batch, int64_t scratch_count,
   });
 }
 
-// The result and, if `save`, the states for the backward core; else none.
+// The result and `saved` states of each picture for the backward core.
 std::tuple<at::Tensor, at::Tensor> ForwardCpu(const at::Tensor& from,
                                               at::TensorList parameters,
                                               int64_t height, int64_t width,
                                               int64_t direction, double epsilon,
-                                              bool save) {
-  const CheckedCore call(from, parameters, height, width, direction);
+                                              int64_t saved) {
+  const CpuCall call(from, parameters, height, width, direction);
+  const bool save = saved > 0;
+  TORCH_CHECK(
+      !save || saved == kernels::Ss2dCore<float>::StateCount(call.shape),
+      "ss2d_core: the backward pass needs ",
+      kernels::Ss2dCore<float>::StateCount(call.shape),
+      " states of a picture, not ", saved);
   const auto options = call.xz.options();
   const int64_t batch = call.xz.size(0);
   const at::Tensor out =
       at::empty({batch, call.xz.size(1), call.shape.channels}, options);
-  const at::Tensor states = at::empty(
-      {batch, save ? kernels::Ss2dCore<float>::StateCount(call.shape) : 0},
-      options);
+  const at::Tensor states = at::empty({batch, saved}, options);
   AT_DISPATCH_FLOATING_TYPES(options.dtype().toScalarType(), "ss2d_core", [&] {
     const auto core = call.Core<scalar_t>(epsilon);
     ForEachPicture<scalar_t>(
@@ -126,7 +99,7 @@ std::tuple<at::Tensor, std::vector<at::Tensor>> BackwardCpu(
     const at::Tensor& gradient, const at::Tensor& from, const at::Tensor& saved,
     at::TensorList parameters, int64_t height, int64_t width, int64_t direction,
     double epsilon) {
-  const CheckedCore call(from, parameters, height, width, direction);
+  const CpuCall call(from, parameters, height, width, direction);
   const auto options = call.xz.options();
   const int64_t batch = call.xz.size(0);
   const at::Tensor dout = WithAdjacentChannels(gradient);
@@ -137,7 +110,7 @@ std::tuple<at::Tensor, std::vector<at::Tensor>> BackwardCpu(
                {batch, kernels::Ss2dCore<float>::StateCount(call.shape)});
   const at::Tensor dxz = at::empty(call.xz.sizes(), options);
   std::vector<at::Tensor> sums;
-  sums.reserve(kParameters);
+  sums.reserve(kSs2dParameters);
   for (const at::Tensor& parameter : call.parameters) {
     sums.push_back(at::empty(parameter.sizes(), options));
   }
@@ -168,14 +141,13 @@ std::tuple<at::Tensor, std::vector<at::Tensor>> BackwardCpu(
 
 std::tuple<at::Tensor, at::Tensor> ForwardMeta(const at::Tensor& xz,
                                                at::TensorList parameters,
-                                               int64_t height, int64_t width,
-                                               int64_t, double, bool save) {
-  const c10::SymInt d = parameters[3].sym_size(1);
-  const c10::SymInt chunks =
-      save ? (height * width + kernels::kSs2dChunk - 1) / kernels::kSs2dChunk
-           : 0;
-  return {at::empty_symint({xz.sym_size(0), xz.sym_size(1), d}, xz.options()),
-          at::empty_symint({xz.sym_size(0), chunks * d}, xz.options())};
+                                               int64_t, int64_t, int64_t,
+                                               double, c10::SymInt saved) {
+  return {at::empty_symint(
+              {xz.sym_size(0), xz.sym_size(1), parameters[3].sym_size(1)},
+              xz.options()),
+          at::empty_symint({xz.sym_size(0), std::move(saved)},
+                           parameters[3].options())};
 }
 
 std::tuple<at::Tensor, std::vector<at::Tensor>> BackwardMeta(
@@ -194,22 +166,75 @@ std::tuple<at::Tensor, std::vector<at::Tensor>> BackwardMeta(
 using CoreOp = at::Tensor(const at::Tensor&, at::TensorList, int64_t, int64_t,
                           int64_t, double);
 
-std::tuple<at::Tensor, at::Tensor> CallForward(const at::Tensor& xz,
-                                               at::TensorList parameters,
-                                               int64_t height, int64_t width,
-                                               int64_t direction,
-                                               double epsilon, bool save) {
+// CoreStates of this call on a GPU; 0: there is no kernel for it.
+int64_t CudaStates(const at::Tensor& xz, at::TensorList parameters,
+                   int64_t height, int64_t width) {
+  if (!xz.is_cuda() || !device::HasCudaOperators() ||
+      parameters[3].scalar_type() != at::kFloat) {
+    return 0;
+  }
+  const auto size = [&parameters](int64_t dim) {
+    return parameters[3].sym_size(dim).guard_int(__FILE__, __LINE__);
+  };
+  return device::CoreStates(
+      {.height = height, .width = width, .channels = size(1), .rank = size(2)},
+      xz.scalar_type());
+}
+
+bool HasKernels(const at::Tensor& xz, at::TensorList parameters, int64_t height,
+                int64_t width) {
+  return xz.is_cpu() || xz.is_meta() ||
+         CudaStates(xz, parameters, height, width) > 0;
+}
+
+// What the forward core is to leave of each picture for the backward one.
+c10::SymInt StatesOfPicture(const at::Tensor& xz, at::TensorList parameters,
+                            int64_t height, int64_t width) {
+  if (xz.is_cuda()) return CudaStates(xz, parameters, height, width);
+  return (height * width + kernels::kSs2dChunk - 1) / kernels::kSs2dChunk *
+         parameters[3].sym_size(1);
+}
+
+// On any device, in the parameters' type.
+at::Tensor Compose(const at::Tensor& xz, at::TensorList p, int64_t height,
+                   int64_t width, int64_t direction, double epsilon) {
+  return Ss2dComposition(xz.to(p[0].scalar_type()),
+                         {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8]},
+                         {height, width}, DirectionOf(direction), epsilon)
+      .to(xz.scalar_type());
+}
+
+using ForwardOp = std::tuple<at::Tensor, at::Tensor>(const at::Tensor&,
+                                                     at::TensorList, int64_t,
+                                                     int64_t, int64_t, double,
+                                                     c10::SymInt);
+
+std::tuple<at::Tensor, at::Tensor> CallForward(
+    const at::Tensor& xz, at::TensorList parameters, int64_t height,
+    int64_t width, int64_t direction, double epsilon, c10::SymInt saved) {
   static const auto op =
-      FindOperator<decltype(ForwardCpu)>("groupmamba::_ss2d_core_forward");
-  return op.call(xz, parameters, height, width, direction, epsilon, save);
+      FindOperator<ForwardOp>("groupmamba::_ss2d_core_forward");
+  return op.call(xz, parameters, height, width, direction, epsilon,
+                 std::move(saved));
+}
+
+void CheckCount(at::TensorList parameters) {
+  TORCH_CHECK(parameters.size() == kSs2dParameters, "ss2d_core: there are ",
+              kSs2dParameters, " parameters, not ", parameters.size());
+  TORCH_CHECK(parameters[3].dim() == 3,
+              "ss2d_core: dt_projs_weight must be [1, d, R]");
 }
 
 // On any device, where nothing is to be derived.
 at::Tensor CoreWithoutGradient(const at::Tensor& xz, at::TensorList parameters,
                                int64_t height, int64_t width, int64_t direction,
                                double epsilon) {
+  CheckCount(parameters);
+  if (!HasKernels(xz, parameters, height, width)) {
+    return Compose(xz, parameters, height, width, direction, epsilon);
+  }
   return std::get<0>(CallForward(xz, parameters, height, width, direction,
-                                 epsilon, /*save=*/false));
+                                 epsilon, /*saved=*/0));
 }
 
 class CoreFunction : public torch::autograd::Function<CoreFunction> {
@@ -224,7 +249,9 @@ class CoreFunction : public torch::autograd::Function<CoreFunction> {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     auto [out, states] =
         CallForward(xz, {p0, p1, p2, p3, p4, p5, p6, p7, p8}, height, width,
-                    direction, epsilon, /*save=*/true);
+                    direction, epsilon,
+                    StatesOfPicture(xz, {p0, p1, p2, p3, p4, p5, p6, p7, p8},
+                                    height, width));
     context->save_for_backward(
         {xz, states, p0, p1, p2, p3, p4, p5, p6, p7, p8});
     context->saved_data["height"] = height;
@@ -240,33 +267,36 @@ class CoreFunction : public torch::autograd::Function<CoreFunction> {
         FindOperator<decltype(BackwardCpu)>("groupmamba::_ss2d_core_backward");
     const variable_list saved = context->get_saved_variables();
     auto [dxz, sums] = op.call(gradients[0], saved[0], saved[1],
-                               at::TensorList(saved).slice(2, kParameters),
+                               at::TensorList(saved).slice(2, kSs2dParameters),
                                context->saved_data["height"].toInt(),
                                context->saved_data["width"].toInt(),
                                context->saved_data["direction"].toInt(),
                                context->saved_data["epsilon"].toDouble());
     variable_list by_input = {dxz};
     by_input.insert(by_input.end(), sums.begin(), sums.end());
-    by_input.resize(1 + kParameters + 4);  // the numbers have none
+    by_input.resize(1 + kSs2dParameters + 4);  // the numbers have none
     return by_input;
   }
 };
 
 at::Tensor CoreAutograd(const at::Tensor& xz, at::TensorList p, int64_t height,
                         int64_t width, int64_t direction, double epsilon) {
-  TORCH_CHECK(p.size() == kParameters, "ss2d_core: there are ", kParameters,
-              " parameters, not ", p.size());
+  CheckCount(p);
   bool derives = xz.requires_grad();
   for (const at::Tensor& parameter : p) derives |= parameter.requires_grad();
   if (!derives || !at::GradMode::is_enabled()) {
     const at::AutoDispatchBelowADInplaceOrView below_autograd;
     return CoreWithoutGradient(xz, p, height, width, direction, epsilon);
   }
+  if (!HasKernels(xz, p, height, width)) {
+    return Compose(xz, p, height, width, direction, epsilon);
+  }
   return CoreFunction::apply(xz, p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7],
                              p[8], height, width, direction, epsilon);
 }
 
-// The scan's steps and sums need fp32.
+// The scan's steps and sums need fp32; the kernels for GPUs read and write bf16
+// around them.
 at::Tensor CoreAutocast(const at::Tensor& xz, at::TensorList parameters,
                         int64_t height, int64_t width, int64_t direction,
                         double epsilon) {
@@ -277,7 +307,9 @@ at::Tensor CoreAutocast(const at::Tensor& xz, at::TensorList parameters,
   for (const at::Tensor& parameter : parameters) {
     fp32.push_back(parameter.to(at::kFloat));
   }
-  return op.call(xz.to(at::kFloat), fp32, height, width, direction, epsilon);
+  const bool stays = xz.is_cuda() && xz.scalar_type() == at::kBFloat16;
+  return op.call(stays ? xz : xz.to(at::kFloat), fp32, height, width, direction,
+                 epsilon);
 }
 
 TORCH_LIBRARY_FRAGMENT(groupmamba, library) {
@@ -287,7 +319,7 @@ TORCH_LIBRARY_FRAGMENT(groupmamba, library) {
       {at::Tag::pt2_compliant_tag});
   library.def(
       "_ss2d_core_forward(Tensor xz, Tensor[] parameters, int height, "
-      "int width, int direction, float epsilon, bool save) -> "
+      "int width, int direction, float epsilon, SymInt saved) -> "
       "(Tensor, Tensor)",
       {at::Tag::pt2_compliant_tag});
   library.def(

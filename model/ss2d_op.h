@@ -2,8 +2,10 @@
 // groupmamba::ss2d_core: for autograd, for compilers (shapes without values)
 // and, out of a shared library, for Python.
 //
-// Other devices register `_ss2d_core_forward` and `_ss2d_core_backward` of
-// their own; what the first leaves for the second is theirs to choose.
+// On the processor and, in a build with CUDA, on GPUs it is kernels of ours,
+// registered as `_ss2d_core_forward` and `_ss2d_core_backward`; elsewhere, and
+// for sizes and types that they are not made for, LibTorch's operators
+// (model/ss2d_composition.h).
 
 #ifndef GROUPMAMBA_MODEL_SS2D_OP_H_
 #define GROUPMAMBA_MODEL_SS2D_OP_H_
@@ -30,11 +32,13 @@ struct Ss2dParameters {
   at::Tensor out_norm_bias;       // out_norm.bias [d]
 };
 
-// xz [batch, tokens, 2 d], fp32 or, slowly, double, on the processor; returns
-// [batch, tokens, d]. `epsilon` is out_norm's. Pictures run in parallel, each
-// by itself: an answer does not depend on its neighbours. For the gradient xz
-// is kept, and a 64th of it more. Deterministic whatever the number of threads,
-// backward too. No second derivatives. Under autocast it computes in fp32.
+// xz [batch, tokens, 2 d], fp32 or, slowly, double, and on a GPU bf16 with
+// parameters in fp32; returns [batch, tokens, d] of xz's type. `epsilon` is
+// out_norm's. Pictures run in parallel, each by itself: an answer does not
+// depend on its neighbours. For the gradient xz is kept, and a 64th of it more
+// (on a GPU a 14th, in fp32). Deterministic whatever the number of threads,
+// backward too. No second derivatives. Under autocast it computes in fp32; on a
+// GPU it takes and gives bf16.
 at::Tensor Ss2dCore(const at::Tensor& xz, const Ss2dParameters& parameters,
                     Grid grid, kernels::Direction direction, double epsilon);
 

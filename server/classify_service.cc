@@ -9,7 +9,6 @@
 #include "absl/types/span.h"
 #include "server/call_deadline.h"
 #include "server/call_start.h"
-#include "server/client_id.h"
 #include "server/grpc_status.h"
 #include "server/item_stream.h"
 #include "server/status_map.h"
@@ -182,7 +181,7 @@ grpc::ServerUnaryReactor* ClassifyService::Classify(
   auto* call =
       new ClassifyCall(pipeline_, records_, context, *request, response);
   call->Start(InputOf(*request, DeadlineOf(*context, *clock_),
-                      ClientIdOfPeer(context->peer())));
+                      ClientIdOf(*context, proof_)));
   return call;
 }
 
@@ -191,7 +190,7 @@ ClassifyService::ClassifyStream(grpc::CallbackServerContext* context) {
   using Stream =
       ItemStream<v1::ClassifyStreamRequest, v1::ClassifyStreamResponse>;
   const TimePoint deadline = DeadlineOf(*context, *clock_);
-  const uint64_t client = ClientIdOfPeer(context->peer());
+  const uint64_t client = ClientIdOf(*context, proof_);
   return new Stream(
       streams_, kStreamWindow, StreamOrder::kAsDone,
       [this, deadline, client,

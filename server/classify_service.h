@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "proto/groupmamba/v1/classifier.grpc.pb.h"
 #include "server/call_records.h"
+#include "server/client_id.h"
 #include "server/model_repository.h"
 #include "server/open_streams.h"
 #include "server/pipeline.h"
@@ -17,12 +18,13 @@ namespace groupmamba {
 class ClassifyService final : public v1::Classifier::CallbackService {
  public:
   ClassifyService(Pipeline* pipeline, const ModelRepository* models,
-                  CallRecords* records, OpenStreams* streams,
+                  CallRecords* records, OpenStreams* streams, Proof proof,
                   const Clock* clock)
       : pipeline_(pipeline),
         models_(models),
         records_(records),
         streams_(streams),
+        proof_(proof),
         clock_(clock) {}
 
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* context,
@@ -50,6 +52,7 @@ class ClassifyService final : public v1::Classifier::CallbackService {
   const ModelRepository* const models_;
   CallRecords* const records_;
   OpenStreams* const streams_;
+  const Proof proof_;
   const Clock* const clock_;
 };
 

@@ -30,7 +30,7 @@ constexpr double kControlsPerData = 4;
 constexpr double kResetsPerCall = 0.5;
 
 // A call that began within the last moment, or two, is new; cancelling it costs
-// this many.
+// up to this many.
 constexpr Duration kMoment = std::chrono::milliseconds(10);
 constexpr double kNewReset = 5;
 
@@ -52,6 +52,7 @@ absl::string_view AbuseName(Abuse abuse) {
 FrameCounter::FrameCounter(const FrameLimits& limits)
     : limits_(limits),
       resets_(limits.reset_burst, limits.resets_per_second),
+      whole_calls_(limits.reset_burst, 0, 0),
       controls_(limits.control_burst, limits.controls_per_second) {}
 
 std::optional<Abuse> FrameCounter::Read(uint8_t* data, size_t size,
@@ -159,7 +160,7 @@ std::optional<Abuse> FrameCounter::BeginFrame() {
         unfinished_bytes_ -= upload.received;
         EndUpload(upload.began);
       }
-      if (!resets_.Take(IsNew(stream_) ? kNewReset : 1)) return Abuse::kResets;
+      if (!resets_.Take(ResetPrice())) return Abuse::kResets;
       return std::nullopt;
     case kSettings:
       if (flags_ & kAck) acknowledged_ = true;
@@ -185,9 +186,18 @@ std::optional<Abuse> FrameCounter::BeginHeaders() {
   return std::nullopt;
 }
 
+double FrameCounter::ResetPrice() {
+  if (stream_ <= settled_stream_) return 1;
+  // Its own end, if it was sent, and another call's.
+  return whole_calls_.Take(2) ? 1 : kNewReset;
+}
+
 void FrameCounter::BeginData() {
   if (payload_left_ > 0) controls_.Earn(kControlsPerData);
-  if ((flags_ & kEndStream) != 0) resets_.Earn(kResetsPerCall);
+  if ((flags_ & kEndStream) != 0) {
+    resets_.Earn(kResetsPerCall);
+    whole_calls_.Earn(1);
+  }
   padded_ = (flags_ & kPadded) != 0;
   content_left_ = payload_left_;
   upload_ = Upload{};

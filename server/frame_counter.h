@@ -34,7 +34,9 @@ absl::string_view AbuseName(Abuse abuse);
 class Allowance {
  public:
   Allowance(double burst, double per_second)
-      : burst_(burst), per_second_(per_second), left_(burst) {}
+      : Allowance(burst, per_second, burst) {}
+  Allowance(double burst, double per_second, double left)
+      : burst_(burst), per_second_(per_second), left_(left) {}
 
   void Earn(double count) {
     left_ = left_ + count < burst_ ? left_ + count : burst_;
@@ -58,7 +60,10 @@ struct FrameLimits {
   // Cancelled calls on one connection: so many at once, so many a second, and
   // besides one for every two calls that were sent to their end. One that is
   // cancelled as soon as it has begun counts as five: honest clients wait, if
-  // only for a deadline.
+  // only for a deadline. But after a stall, on either side or between, calls
+  // arrive together with their deadlines' ends; so that it counts as one where
+  // another call was sent to its end for it, of which resets leave so many
+  // as are allowed at once.
   double reset_burst = 1000;
   double resets_per_second = 200;
 
@@ -107,8 +112,8 @@ class FrameCounter {
   void HideType(uint8_t* type);
   std::optional<Abuse> BeginFrame();
   std::optional<Abuse> BeginHeaders();
-  bool IsNew(uint32_t stream) const { return stream > settled_stream_; }
   void SettleStreams();
+  double ResetPrice();
   void BeginData();
   void ReadPayload(uint8_t** data, const uint8_t* end);
   void ReadData(const uint8_t* data, uint32_t size);
@@ -119,6 +124,7 @@ class FrameCounter {
 
   const FrameLimits limits_;
   Allowance resets_;
+  Allowance whole_calls_;  // sent to their end, less two for each new reset
   Allowance controls_;
   TimePoint now_ = {};
   bool read_before_ = false;

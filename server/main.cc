@@ -4,7 +4,10 @@
 // not there. `check` in front of the settings looks at them and at all that
 // they name, and ends: 0 it would serve; 2 it would not.
 
+#include <malloc.h>
+
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -22,6 +25,7 @@
 #include "base/log.h"
 #include "model/engine.h"
 #include "server/check.h"
+#include "server/deadline_watch.h"
 #include "server/fake_engine.h"
 #include "server/model_folders.h"
 #include "server/options.h"
@@ -90,6 +94,23 @@ int Fail(const absl::Status& status) {
   std::_Exit(1);
 }
 
+// It takes a millisecond.
+constexpr Duration kTrimPeriod = std::chrono::minutes(1);
+
+// Gives back to the system what bursts have left in glibc's heaps, of which
+// there are up to eight a core; with fewer, threads wait for each other.
+std::unique_ptr<DeadlineWatch> TrimHeaps() {
+  Clock* const clock = RealClock::Get();
+  auto watch = std::make_unique<DeadlineWatch>(
+      [clock] {
+        malloc_trim(0);
+        return clock->Now() + kTrimPeriod;
+      },
+      clock);
+  watch->Note(clock->Now() + kTrimPeriod);
+  return watch;
+}
+
 int Serve(Settings settings, const std::vector<std::string>& devices,
           Signals* signals) {
   std::atomic<bool> lost = false;
@@ -122,6 +143,7 @@ int Serve(Settings settings, const std::vector<std::string>& devices,
   // Before it says so, and is told to end.
   signals->BeginServing();
   LogAddresses("serving", settings, **server);
+  const std::unique_ptr<DeadlineWatch> trimmer = TrimHeaps();
 
   signals->OnFurther([&] { (*server)->HastenDrain(); });
   signals->OnHangup([&] { (*server)->ReloadModels(); });

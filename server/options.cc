@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
 #include "base/cores.h"
@@ -18,16 +17,6 @@ namespace groupmamba {
 namespace {
 
 constexpr char kPrefix[] = "GROUPMAMBA_";
-
-std::string CheckDevice(const std::string& text) {
-  int number = -1;
-  if (text == "auto" || text == "cpu" || text == "cuda" ||
-      (absl::StartsWith(text, "cuda:") &&
-       absl::SimpleAtoi(text.substr(5), &number) && number >= 0)) {
-    return "";
-  }
-  return absl::StrCat(text, " is none of auto, cpu, cuda, cuda:N");
-}
 
 LogLevel LogLevelOf(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -118,7 +107,7 @@ void Flags::AddModelFlags() {
   Add(group, "device", &settings_->engine.device,
       "auto, cpu, cuda or cuda:N; cuda: every GPU; auto: the same, or the "
       "processor")
-      ->check(CheckDevice);
+      ->check(CheckDeviceName);
   Add(group, "precision", &settings_->engine.precision,
       "Of storage and matrix products: auto, fp32 or bf16")
       ->check(CLI::IsMember({"auto", "fp32", "bf16"}));

@@ -51,6 +51,12 @@ v2::ServingLimits LimitsOf(const ServerOptions& options) {
           .default_deadline = options.pipeline.default_deadline};
 }
 
+Proof ProofOf(const SecretsOptions& secrets) {
+  if (!secrets.tokens.empty()) return Proof::kToken;
+  return secrets.tls.client_authorities.empty() ? Proof::kNone
+                                                : Proof::kCertificate;
+}
+
 // The names that stand for the whole server.
 std::vector<std::string> ServerNames() {
   return {"", v1::Classifier::service_full_name(),
@@ -124,11 +130,14 @@ Server::Server(const ServerOptions& options, RecordFiles files,
             health_.Set(name, serving);
           },
           clock),
-      classify_(&pipeline_, &models_, &records_, &streams_, clock),
+      classify_(&pipeline_, &models_, &records_, &streams_,
+                ProofOf(options.transport.secrets), clock),
       v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &streams_,
-          &statistics_, /*control=*/nullptr, LimitsOf(options), clock),
+          &statistics_, /*control=*/nullptr, LimitsOf(options),
+          ProofOf(options.transport.secrets), clock),
       admin_v2_(&pipeline_, &models_, &metrics_, &health_, &records_, &streams_,
-                &statistics_, &control_, LimitsOf(options), clock) {
+                &statistics_, &control_, LimitsOf(options),
+                ProofOf(options.transport.secrets), clock) {
   metrics_.Add(records_.DropMetrics());
   metrics_.Add(MakeBatchMetrics(&models_, options.pipeline.decode_threads));
   metrics_.Add(MakeDecoderMetrics(decoders_.get()));

@@ -26,6 +26,14 @@ absl::Status Wrong(absl::string_view what) {
 
 }  // namespace
 
+std::optional<absl::string_view> BearerToken(absl::string_view authorization) {
+  // The scheme's name has no case (RFC 7235).
+  constexpr absl::string_view kScheme = "Bearer ";
+  if (!absl::StartsWithIgnoreCase(authorization, kScheme)) return std::nullopt;
+  return absl::StripAsciiWhitespace(
+      absl::ClippedSubstr(authorization, kScheme.size()));
+}
+
 absl::StatusOr<Tokens::Token> Tokens::ParseLine(absl::string_view line) {
   const std::vector<absl::string_view> parts =
       absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
@@ -92,15 +100,10 @@ absl::Status Tokens::Reload() {
 std::optional<Reason> Tokens::Refuse(absl::string_view authorization,
                                      Scope scope) const {
   if (scope == Scope::kNone) return std::nullopt;
-  // The scheme's name has no case (RFC 7235).
-  constexpr absl::string_view kScheme = "Bearer ";
-  if (!absl::StartsWithIgnoreCase(authorization, kScheme)) {
-    return Reason::kNoToken;
-  }
-  const absl::string_view token = absl::StripAsciiWhitespace(
-      absl::ClippedSubstr(authorization, kScheme.size()));
+  const std::optional<absl::string_view> token = BearerToken(authorization);
+  if (!token.has_value()) return Reason::kNoToken;
   std::array<uint8_t, 32> hash;
-  SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(),
+  SHA256(reinterpret_cast<const uint8_t*>(token->data()), token->size(),
          hash.data());
   std::shared_ptr<const List> list;
   {

@@ -27,6 +27,9 @@ namespace groupmamba {
 
 inline constexpr size_t kMaxTokens = 1000;
 
+// The token in the value of a header `authorization`; none: nullopt.
+std::optional<absl::string_view> BearerToken(absl::string_view authorization);
+
 enum class Scope {
   kNone,      // whoever asks
   kClassify,  // calls that ask about pictures and models

@@ -8,7 +8,6 @@
 #include "absl/strings/numbers.h"
 #include "server/call_deadline.h"
 #include "server/call_start.h"
-#include "server/client_id.h"
 #include "server/grpc_status.h"
 #include "server/item_stream.h"
 #include "server/status_map.h"
@@ -35,11 +34,6 @@ ModelControl::Done FinishWith(grpc::ServerUnaryReactor* reactor,
   };
 }
 
-v2::Caller CallerOf(const grpc::CallbackServerContext& context,
-                    const Clock& clock) {
-  return {DeadlineOf(context, clock), ClientIdOfPeer(context.peer())};
-}
-
 // What the records keep of a response, which must outlive it.
 CallEnd EndOf(const absl::Status& status, const ModelInferResponse& response) {
   CallEnd end{.status = ForClient(status)};
@@ -53,12 +47,12 @@ CallEnd EndOf(const absl::Status& status, const ModelInferResponse& response) {
 class UnaryInfer final : public grpc::ServerUnaryReactor {
  public:
   UnaryInfer(const v2::InferContext& infer, CallRecords* records,
-             grpc::CallbackServerContext* context,
+             const v2::Caller& caller, grpc::CallbackServerContext* context,
              const ModelInferRequest& request, ModelInferResponse* response)
       : records_(records),
         info_(BeginCall(records, Protocol::kV2, context, request)) {
     call_ = v2::InferCall::Start(
-        infer, request, CallerOf(*context, *infer.clock), response,
+        infer, request, caller, response,
         [this, context, response](const absl::Status& status) {
           records_->End(info_, EndOf(status, *response));
           Finish(ToGrpcStatus(status, context));
@@ -87,7 +81,8 @@ V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
                      Metrics* metrics, HealthService* health,
                      CallRecords* records, OpenStreams* streams,
                      v2::Statistics* statistics, ModelControl* control,
-                     const v2::ServingLimits& limits, const Clock* clock)
+                     const v2::ServingLimits& limits, Proof proof,
+                     const Clock* clock)
     : models_(models),
       records_(records),
       streams_(streams),
@@ -95,12 +90,18 @@ V2Service::V2Service(Pipeline* pipeline, const ModelRepository* models,
       limits_(limits),
       statistics_(statistics),
       control_(control),
+      proof_(proof),
       infer_({.pipeline = pipeline,
               .models = models,
               .metrics = metrics,
               .statistics = statistics,
               .clock = clock,
               .max_batch = limits.max_batch}) {}
+
+v2::Caller V2Service::CallerOf(
+    const grpc::CallbackServerContext& context) const {
+  return {DeadlineOf(context, *infer_.clock), ClientIdOf(context, proof_)};
+}
 
 grpc::ServerUnaryReactor* V2Service::ServerLive(
     grpc::CallbackServerContext* context, const inference::ServerLiveRequest*,
@@ -184,13 +185,14 @@ grpc::ServerUnaryReactor* V2Service::RepositoryIndex(
 grpc::ServerUnaryReactor* V2Service::ModelInfer(
     grpc::CallbackServerContext* context, const ModelInferRequest* request,
     ModelInferResponse* response) {
-  return new UnaryInfer(infer_, records_, context, *request, response);
+  return new UnaryInfer(infer_, records_, CallerOf(*context), context, *request,
+                        response);
 }
 
 grpc::ServerBidiReactor<ModelInferRequest, ModelStreamInferResponse>*
 V2Service::ModelStreamInfer(grpc::CallbackServerContext* context) {
   using Stream = ItemStream<ModelInferRequest, ModelStreamInferResponse>;
-  const v2::Caller caller = CallerOf(*context, *infer_.clock);
+  const v2::Caller caller = CallerOf(*context);
   return new Stream(
       streams_, kStreamWindow, StreamOrder::kAsRead,
       [this, caller, stream = BeginStream(*records_, Protocol::kV2, *context)](

@@ -6,6 +6,7 @@
 
 #include "proto/inference/grpc_service.grpc.pb.h"
 #include "server/call_records.h"
+#include "server/client_id.h"
 #include "server/health.h"
 #include "server/model_control.h"
 #include "server/open_streams.h"
@@ -23,7 +24,7 @@ class V2Service final
   V2Service(Pipeline* pipeline, const ModelRepository* models, Metrics* metrics,
             HealthService* health, CallRecords* records, OpenStreams* streams,
             v2::Statistics* statistics, ModelControl* control,
-            const v2::ServingLimits& limits, const Clock* clock);
+            const v2::ServingLimits& limits, Proof proof, const Clock* clock);
 
   grpc::ServerUnaryReactor* ServerLive(
       grpc::CallbackServerContext* context,
@@ -83,6 +84,8 @@ class V2Service final
       inference::RepositoryModelUnloadResponse* response) override;
 
  private:
+  v2::Caller CallerOf(const grpc::CallbackServerContext& context) const;
+
   const ModelRepository* const models_;
   CallRecords* const records_;
   OpenStreams* const streams_;
@@ -90,6 +93,7 @@ class V2Service final
   const v2::ServingLimits limits_;
   v2::Statistics* const statistics_;
   ModelControl* const control_;
+  const Proof proof_;
   const v2::InferContext infer_;
 };
 

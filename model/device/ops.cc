@@ -22,12 +22,6 @@ const float* Floats(const at::Tensor& x) {
   return x.defined() ? x.const_data_ptr<float>() : nullptr;
 }
 
-void CheckLaunch(cuda::LaunchError error, const char* kernel) {
-  TORCH_CHECK(error >= 0, kernel, " is not made for this shape");
-  TORCH_CHECK(error == cuda::kLaunched, kernel, " failed with CUDA's error ",
-              error);
-}
-
 // [batch, tokens, row] in the device's storage.
 void CheckTokens(const Device& device, const at::Tensor& x) {
   TORCH_CHECK(x.dim() == 3 && x.is_contiguous() && x.device() == device.place &&
@@ -38,14 +32,6 @@ void CheckTokens(const Device& device, const at::Tensor& x) {
 int Int(int64_t value) { return static_cast<int>(value); }
 
 }  // namespace
-
-at::Tensor Device::Parameter(const at::Tensor& x) const {
-  return x.to(place, at::kFloat).contiguous();
-}
-
-at::Tensor Device::Operand(const at::Tensor& x) const {
-  return x.to(place, type);
-}
 
 ChannelLayout LayoutOf(int64_t channels) {
   const int width = Int(channels / kGroups);

@@ -1,7 +1,6 @@
 // The operations that the network on a device is composed of: LibTorch's matrix
 // products and convolutions, and around them the kernels of kernels/cuda/, on
-// LibTorch's current stream. The device is a GPU, or the processor with a table
-// that runs the kernels' bodies there, as the tests have it.
+// LibTorch's current stream.
 //
 // Token tensors are [batch, tokens, row] in the device's storage, contiguous,
 // tokens row-major; `row` is the padded row of a ChannelLayout, with zeros as
@@ -17,31 +16,13 @@
 #include <vector>
 
 #include "ATen/core/Tensor.h"
-#include "kernels/cuda/kernel_table.h"
 #include "model/block_spec.h"
+#include "model/device/device.h"
 #include "model/layers.h"
 
 namespace groupmamba::device {
 
 using cuda::ChannelLayout;
-
-struct Device {
-  at::Device place = at::kCPU;
-  // Of activations and of the products' operands: kFloat or kBFloat16.
-  at::ScalarType type = at::kBFloat16;
-  const cuda::KernelTable* kernels = nullptr;
-  // LibTorch's current stream.
-  CUstream_st* (*stream)() = nullptr;
-  // Blocks that keep the device busy.
-  int multiprocessors = 1;
-
-  cuda::Storage storage() const {
-    return type == at::kFloat ? cuda::Storage::kFp32 : cuda::Storage::kBf16;
-  }
-  // A parameter of the kernels, in fp32, and one of LibTorch's operators.
-  at::Tensor Parameter(const at::Tensor& x) const;
-  at::Tensor Operand(const at::Tensor& x) const;
-};
 
 // How `channels` channels in `groups` groups are stored.
 ChannelLayout LayoutOf(int64_t channels);

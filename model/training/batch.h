@@ -20,15 +20,17 @@ struct Batch {
   double share = 1;                    // Mix::share
 };
 
-// Normalised as the engine does it.
-Batch MakeBatch(const LoadedBatch& loaded, const InputConfig& input);
+// Normalised as the engine does it, on `device`. To a GPU the pictures' bytes
+// go from pinned memory, while this thread goes on.
+Batch MakeBatch(const LoadedBatch& loaded, const InputConfig& input,
+                at::Device device = at::kCPU);
 
 // Mixes the pictures with their neighbours; the last of an odd number stays.
 void ApplyMix(const Mix& mix, Batch* batch);
 
-// [n, classes]: rows that sum to one. Of label k, after mixing with share s:
-// s smooth(k) + (1 - s) smooth(the neighbour's), where smooth gives 1 -
-// smoothing to the class and spreads smoothing over all.
+// [n, classes], where the labels are: rows that sum to one. Of label k, after
+// mixing with share s: s smooth(k) + (1 - s) smooth(the neighbour's), where
+// smooth gives 1 - smoothing to the class and spreads smoothing over all.
 at::Tensor SoftTargets(const at::Tensor& labels, int64_t classes,
                        double smoothing, double share);
 

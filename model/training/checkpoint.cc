@@ -70,6 +70,15 @@ std::string InFolder(const std::string& folder, absl::string_view name) {
   return absl::StrCat(folder, "/", name);
 }
 
+// Those on the processor are not copied.
+std::map<std::string, at::Tensor> OnProcessor(
+    const std::map<std::string, at::Tensor>& tensors) {
+  std::map<std::string, at::Tensor> copies;
+  for (const auto& [name, tensor] : tensors) copies[name] = tensor.cpu();
+  return copies;
+}
+
+// Of a tensor on the processor.
 absl::Span<const uint8_t> BytesOf(const at::Tensor& tensor) {
   return {reinterpret_cast<const uint8_t*>(tensor.const_data_ptr<float>()),
           static_cast<size_t>(tensor.nbytes())};
@@ -117,7 +126,9 @@ absl::StatusOr<RunProgress> ReadOne(
   GM_RETURN_IF_ERROR(CheckHash(file, path));
   for (const auto& [name, tensor] : state) {
     const absl::Span<const uint8_t> bytes = file.tensors().at(name).bytes;
-    std::memcpy(tensor.mutable_data_ptr<float>(), bytes.data(), bytes.size());
+    at::Tensor read = tensor.cpu();  // on the processor itself
+    std::memcpy(read.mutable_data_ptr<float>(), bytes.data(), bytes.size());
+    tensor.copy_(read);
   }
   return progress;
 }
@@ -135,14 +146,15 @@ absl::Status WriteCheckpoint(const std::string& folder,
       {"loss_sum", absl::StrFormat("%.17g", progress.loss_sum)},
       {"smoothed_loss", absl::StrFormat("%.17g", progress.smoothed_loss)},
       {"seconds", absl::StrFormat("%.17g", progress.seconds)}};
+  const std::map<std::string, at::Tensor> copies = OnProcessor(state);
   std::map<std::string, absl::Span<const uint8_t>> tensors;
-  for (const auto& [name, tensor] : state) {
+  for (const auto& [name, tensor] : copies) {
     tensors[name] = BytesOf(tensor);
   }
   metadata[kHashKey] = HashOf(metadata, tensors);
   const std::string path = InFolder(folder, kCheckpointFile);
   const std::string fresh = path + ".new";
-  GM_RETURN_IF_ERROR(WriteTensors(fresh, state, metadata).status());
+  GM_RETURN_IF_ERROR(WriteTensors(fresh, copies, metadata).status());
   // Between the two there is no newest one, but the one before it is whole.
   if (std::rename(path.c_str(),
                   InFolder(folder, kPreviousCheckpointFile).c_str()) != 0 &&
@@ -191,8 +203,9 @@ void RemoveCheckpoints(const std::string& folder) {
 absl::StatusOr<std::string> WriteTensors(
     const std::string& path, const std::map<std::string, at::Tensor>& tensors,
     const std::map<std::string, std::string>& metadata) {
+  const std::map<std::string, at::Tensor> copies = OnProcessor(tensors);
   std::map<std::string, TensorBytes> bytes;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : copies) {
     bytes[name] = {.dtype = DType::kF32,
                    .shape = tensor.sizes().vec(),
                    .bytes = BytesOf(tensor)};

@@ -48,7 +48,8 @@ absl::StatusOr<RunProgress> ReadCheckpoint(
 
 void RemoveCheckpoints(const std::string& folder);
 
-// As WriteSafetensors takes and SafetensorsFile gives them; fp32 only.
+// As WriteSafetensors takes and SafetensorsFile gives them; fp32 only, from any
+// device.
 absl::StatusOr<std::string> WriteTensors(
     const std::string& path, const std::map<std::string, at::Tensor>& tensors,
     const std::map<std::string, std::string>& metadata);

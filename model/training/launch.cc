@@ -141,6 +141,12 @@ absl::StatusOr<std::optional<PeerSpec>> PeerFromEnvironment(
       ReadNumber("RANK", variable("RANK"), 0, spec.size - 1, &spec.rank));
   GM_RETURN_IF_ERROR(
       ReadNumber("MASTER_PORT", variable("MASTER_PORT"), 1, 65535, &spec.port));
+  if (const char* local_size = variable("LOCAL_WORLD_SIZE")) {
+    GM_RETURN_IF_ERROR(ReadNumber("LOCAL_WORLD_SIZE", local_size, 1, spec.size,
+                                  &spec.local_size));
+    GM_RETURN_IF_ERROR(ReadNumber("LOCAL_RANK", variable("LOCAL_RANK"), 0,
+                                  spec.local_size - 1, &spec.local_rank));
+  }
   const char* address = variable("MASTER_ADDR");
   if (address == nullptr || *address == '\0') {
     return absl::InvalidArgumentError(
@@ -154,7 +160,10 @@ absl::StatusOr<std::optional<PeerSpec>> PeerFromEnvironment(
 }
 
 int RunLocally(int count, const std::function<int(const PeerSpec&)>& body) {
-  PeerSpec spec = {.size = count, .address = "127.0.0.1", .interface = ""};
+  PeerSpec spec = {.size = count,
+                   .local_size = count,
+                   .address = "127.0.0.1",
+                   .interface = ""};
   const absl::StatusOr<int> listener = ListenOnLoopback(&spec.port);
   if (!listener.ok()) {
     std::fprintf(stderr, "groupmamba-train: %s\n",
@@ -174,6 +183,7 @@ int RunLocally(int count, const std::function<int(const PeerSpec&)>& body) {
   for (spec.rank = 0; spec.rank < count; ++spec.rank) {
     const pid_t pid = fork();
     if (pid == 0) {
+      spec.local_rank = spec.rank;
       // Not to outlive this process, however it ends.
       prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (getppid() != parent) _exit(1);

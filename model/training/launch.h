@@ -18,6 +18,8 @@ namespace groupmamba::training {
 struct PeerSpec {
   int rank = 0;  // from 0; the process of rank 0 writes the files
   int size = 1;
+  int local_rank = 0;  // among those of this machine
+  int local_size = 1;
   std::string address;    // where rank 0 listens
   int port = 0;           // its port
   int listen_fd = -1;     // rank 0: that port's listening socket; -1: none yet
@@ -26,7 +28,8 @@ struct PeerSpec {
 };
 
 // As torchrun and Kubernetes' PyTorchJob tell it: RANK, WORLD_SIZE,
-// MASTER_ADDR, MASTER_PORT and, if set, GLOO_SOCKET_IFNAME. `variable` looks
+// MASTER_ADDR, MASTER_PORT and, if set, LOCAL_RANK with LOCAL_WORLD_SIZE (not
+// set: alone on its machine) and GLOO_SOCKET_IFNAME. `variable` looks
 // one up, null: not set. Nothing where WORLD_SIZE is not set. INVALID_ARGUMENT
 // names the variable that is missing or wrong.
 absl::StatusOr<std::optional<PeerSpec>> PeerFromEnvironment(

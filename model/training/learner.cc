@@ -2,51 +2,16 @@
 
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "ATen/Functions.h"
 #include "ATen/autocast_mode.h"
-#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 #include "model/training/loss.h"
 #include "model/training/random.h"
-#include "torch/optim/adamw.h"
 #include "torch/utils.h"
 
 namespace groupmamba::training {
 namespace {
-
-using torch::optim::AdamWOptions;
-using torch::optim::AdamWParamState;
-
-std::unique_ptr<torch::optim::AdamW> MakeOptimizer(Parameters* student,
-                                                   double weight_decay) {
-  student->decayed.mutable_grad() = student->decayed_gradient;
-  student->plain.mutable_grad() = student->plain_gradient;
-  std::vector<torch::optim::OptimizerParamGroup> groups;
-  groups.emplace_back(std::vector<at::Tensor>{student->decayed},
-                      std::make_unique<AdamWOptions>(
-                          AdamWOptions().weight_decay(weight_decay)));
-  groups.emplace_back(
-      std::vector<at::Tensor>{student->plain},
-      std::make_unique<AdamWOptions>(AdamWOptions().weight_decay(0)));
-  auto optimizer =
-      std::make_unique<torch::optim::AdamW>(std::move(groups), AdamWOptions());
-  for (const at::Tensor& flat : {student->decayed, student->plain}) {
-    auto state = std::make_unique<AdamWParamState>();
-    state->step(0);
-    state->exp_avg(at::zeros_like(flat));
-    state->exp_avg_sq(at::zeros_like(flat));
-    optimizer->state()[flat.unsafeGetTensorImpl()] = std::move(state);
-  }
-  return optimizer;
-}
-
-AdamWParamState& Moments(torch::optim::AdamW* optimizer,
-                         const at::Tensor& flat) {
-  return static_cast<AdamWParamState&>(
-      *optimizer->state()[flat.unsafeGetTensorImpl()]);
-}
 
 // Scales both so that their common norm is at most `clip`, unless that is 0;
 // returns what it was.
@@ -73,23 +38,24 @@ ForwardOptions TrainingForward(double drop_path, Peers* peers) {
 }
 
 // Within its scope, and if it is on, LibTorch's products and convolutions on
-// the processor take bf16.
+// that kind of device take bf16.
 class Autocast {
  public:
-  explicit Autocast(bool on)
-      : before_(at::autocast::is_autocast_enabled(at::kCPU)) {
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, on);
+  Autocast(bool on, at::DeviceType type)
+      : type_(type), before_(at::autocast::is_autocast_enabled(type)) {
+    at::autocast::set_autocast_dtype(type, at::kBFloat16);
+    at::autocast::set_autocast_enabled(type, on);
   }
   Autocast(const Autocast&) = delete;
   Autocast& operator=(const Autocast&) = delete;
   ~Autocast() {
     // The weights' casts are kept until here; the next step has other weights.
     at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCPU, before_);
+    at::autocast::set_autocast_enabled(type_, before_);
   }
 
  private:
+  const at::DeviceType type_;
   const bool before_;
 };
 
@@ -100,14 +66,14 @@ Learner::Learner(const ModelConfig& config, const LearnerOptions& options,
     : classes_(config.classes),
       options_(options),
       teacher_(teacher),
-      student_(MakeParameters(config, /*trained=*/true)),
-      average_(MakeParameters(config, /*trained=*/false)) {
+      student_(MakeParameters(config, /*trained=*/true, options.device)),
+      average_(MakeParameters(config, /*trained=*/false, options.device)),
+      decayed_(student_.decayed, student_.decayed_gradient,
+               options.weight_decay),
+      plain_(student_.plain, student_.plain_gradient, /*weight_decay=*/0) {
   Initialize(options.seed, &student_);
   UpdateAverage(0);
-  optimizer_ = MakeOptimizer(&student_, options.weight_decay);
 }
-
-Learner::~Learner() = default;
 
 absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(
     const ModelConfig& config, const LearnerOptions& options,
@@ -144,10 +110,8 @@ StepResult Learner::Step(const Batch& batch, int64_t step, double learning_rate,
   if (peers != nullptr) result.loss = peers->SumOf(result.loss) / peers->size();
   result.gradient_norm = ClipGradients(
       options_.clip, &student_.decayed_gradient, &student_.plain_gradient);
-  for (torch::optim::OptimizerParamGroup& group : optimizer_->param_groups()) {
-    group.options().set_lr(learning_rate);
-  }
-  optimizer_->step();
+  decayed_.Step(learning_rate);
+  plain_.Step(learning_rate);
   UpdateAverage(ema_decay);
   return result;
 }
@@ -160,7 +124,7 @@ at::Tensor Learner::Loss(const Batch& batch) const {
   }
   HeadLogits logits;
   {
-    const Autocast autocast(options_.bf16);
+    const Autocast autocast(options_.bf16, options_.device.type());
     logits = student_network_->Forward(
         batch.images, TrainingForward(options_.drop_path, options_.peers));
   }
@@ -188,26 +152,21 @@ at::Tensor Learner::StudentLogits(const at::Tensor& images) const {
 }
 
 std::map<std::string, at::Tensor> Learner::State() {
-  std::map<std::string, at::Tensor> state = {
-      {"student.decayed", student_.decayed},
-      {"student.plain", student_.plain},
-      {"student.buffers", student_.buffers},
-      {"average.decayed", average_.decayed},
-      {"average.plain", average_.plain},
-      {"average.buffers", average_.buffers}};
-  const std::pair<const char*, at::Tensor> trained[] = {
-      {"adamw.decayed", student_.decayed}, {"adamw.plain", student_.plain}};
-  for (const auto& [name, flat] : trained) {
-    AdamWParamState& moments = Moments(optimizer_.get(), flat);
-    state[absl::StrCat(name, ".exp_avg")] = moments.exp_avg();
-    state[absl::StrCat(name, ".exp_avg_sq")] = moments.exp_avg_sq();
-  }
-  return state;
+  return {{"student.decayed", student_.decayed},
+          {"student.plain", student_.plain},
+          {"student.buffers", student_.buffers},
+          {"average.decayed", average_.decayed},
+          {"average.plain", average_.plain},
+          {"average.buffers", average_.buffers},
+          {"adamw.decayed.exp_avg", decayed_.mean()},
+          {"adamw.decayed.exp_avg_sq", decayed_.square()},
+          {"adamw.plain.exp_avg", plain_.mean()},
+          {"adamw.plain.exp_avg_sq", plain_.square()}};
 }
 
 void Learner::SetSteps(int64_t steps) {
-  Moments(optimizer_.get(), student_.decayed).step(steps);
-  Moments(optimizer_.get(), student_.plain).step(steps);
+  decayed_.set_steps(steps);
+  plain_.set_steps(steps);
 }
 
 }  // namespace groupmamba::training

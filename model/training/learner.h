@@ -12,14 +12,11 @@
 #include "absl/status/statusor.h"
 #include "model/config.h"
 #include "model/network.h"
+#include "model/training/adamw.h"
 #include "model/training/batch.h"
 #include "model/training/parameters.h"
 #include "model/training/peers.h"
 #include "model/training/teacher.h"
-
-namespace torch::optim {
-class AdamW;
-}
 
 namespace groupmamba::training {
 
@@ -34,7 +31,8 @@ struct LearnerOptions {
   // gradients, moments and averages stay fp32.
   bool bf16 = false;
   uint64_t seed = 1;
-  Peers* peers = nullptr;  // outlives the learner; null: one process
+  at::Device device = at::kCPU;  // where batches are, and everything else
+  Peers* peers = nullptr;        // outlives the learner; null: one process
 };
 
 struct StepResult {
@@ -49,7 +47,6 @@ class Learner {
   static absl::StatusOr<std::unique_ptr<Learner>> Create(
       const ModelConfig& config, const LearnerOptions& options,
       const Teacher* teacher);
-  ~Learner();
 
   // One step of AdamW at this learning rate; then the average keeps `ema_decay`
   // of itself. `step` decides the random numbers of drop path. With peers each
@@ -84,9 +81,10 @@ class Learner {
   const Teacher* const teacher_;
   Parameters student_;
   Parameters average_;
+  AdamW decayed_;  // of the student's weights
+  AdamW plain_;
   std::unique_ptr<Network> student_network_;
   std::unique_ptr<Network> average_network_;
-  std::unique_ptr<torch::optim::AdamW> optimizer_;
 };
 
 }  // namespace groupmamba::training

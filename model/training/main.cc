@@ -17,6 +17,7 @@
 #include "base/status_macros.h"
 #include "model/freed_memory.h"
 #include "model/training/curves.h"
+#include "model/training/device.h"
 #include "model/training/fashion.h"
 #include "model/training/launch.h"
 #include "model/training/open_pictures.h"
@@ -45,7 +46,8 @@ It may be stopped at any moment: Ctrl-C or SIGTERM write a checkpoint, and the s
 command goes on from there, to the same bits as without the stop; killed, it goes on
 from the last checkpoint, to the same bits too. Several processes, here (--processes)
 or on many machines (started by torchrun or as a PyTorchJob, which set RANK,
-WORLD_SIZE, MASTER_ADDR and MASTER_PORT), share every batch. Every flag can
+WORLD_SIZE, MASTER_ADDR and MASTER_PORT), share every batch; with --device cuda each
+has a GPU of its own. Every flag can
 also be a variable, GROUPMAMBA_TRAIN_BATCH for --batch, or a line `name = value` of
 the file that --config names; the earlier in that list wins.
 
@@ -90,12 +92,12 @@ absl::Status WriteAnswers(const TrainSettings& settings,
   std::fprintf(stderr, "asking the teacher about %lld pictures\n",
                static_cast<long long>(pictures.count()));
   BrokenPictures broken(settings.pictures.max_broken);
-  GM_ASSIGN_OR_RETURN(
-      const std::vector<int32_t> answers,
-      AskTeacher(teacher, pictures, &broken,
-                 {.input = MakeModelConfig(settings).input,
-                  .augment = std::nullopt,
-                  .threads = settings.pictures.loader_threads}));
+  GM_ASSIGN_OR_RETURN(const std::vector<int32_t> answers,
+                      AskTeacher(teacher, pictures, &broken,
+                                 {.input = MakeModelConfig(settings).input,
+                                  .augment = std::nullopt,
+                                  .threads = settings.pictures.loader_threads},
+                                 DeviceOf(settings.run)));
   return WriteTeacherLabels(settings.teaching.write_labels, answers,
                             HashOfPictures(pictures));
 }
@@ -107,11 +109,20 @@ absl::Status Train(TrainSettings settings,
   at::set_num_threads(settings.threads);
   cv::setNumThreads(1);  // the loader's own threads share out the pictures
   const bool first = !place || place->rank == 0;
+  GM_ASSIGN_OR_RETURN(
+      const at::Device device,
+      ChooseDevice(settings.run.device, place ? place->local_rank : 0,
+                   place ? place->local_size : 1));
+  settings.run.device = device.str();
+  if (!device.is_cpu()) {
+    std::fprintf(stderr, "training on %s\n", settings.run.device.c_str());
+  }
   if (first) std::fprintf(stderr, "looking at the pictures\n");
   GM_ASSIGN_OR_RETURN(Data data, Open(&settings));
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Teacher> teacher,
                       LoadTeacher(settings.teacher, MakeModelConfig(settings),
-                                  {.side = settings.teaching.side,
+                                  {.device = device,
+                                   .side = settings.teaching.side,
                                    .mean = settings.teaching.mean,
                                    .std = settings.teaching.std,
                                    .pictures = data.train.get()}));
@@ -120,7 +131,7 @@ absl::Status Train(TrainSettings settings,
   }
   std::unique_ptr<Peers> peers;
   if (place) {
-    GM_ASSIGN_OR_RETURN(peers, Peers::Join(*place, RealClock::Get()));
+    GM_ASSIGN_OR_RETURN(peers, Peers::Join(*place, RealClock::Get(), device));
   }
   GM_ASSIGN_OR_RETURN(
       std::unique_ptr<Trainer> trainer,
@@ -201,8 +212,8 @@ int Main(int argc, char** argv) {
   AddFlags(&app, &settings);
   if (const std::optional<int> code = Parse(&app, argc, argv)) return *code;
   const auto place = FindPlace(&settings);
-  const absl::Status usable =
-      place.ok() ? CheckSettings(settings) : place.status();
+  absl::Status usable = place.ok() ? CheckSettings(settings) : place.status();
+  usable.Update(CheckDevice(settings.run.device));
   if (!usable.ok()) {
     std::fprintf(stderr, "groupmamba-train: %s\n",
                  std::string(usable.message()).c_str());

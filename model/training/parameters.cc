@@ -75,7 +75,8 @@ void InitializeOne(absl::string_view name, const at::Generator& generator,
 
 }  // namespace
 
-Parameters MakeParameters(const ModelConfig& config, bool trained) {
+Parameters MakeParameters(const ModelConfig& config, bool trained,
+                          at::Device device) {
   const std::vector<ParameterSpec> specs = ListParameters(config);
   std::vector<Place> places;
   int64_t decayed_size = 0, plain_size = 0, buffers_size = 0;
@@ -100,12 +101,12 @@ Parameters MakeParameters(const ModelConfig& config, bool trained) {
   }
 
   Parameters parameters;
-  parameters.decayed = at::zeros({decayed_size});
-  parameters.plain = at::zeros({plain_size});
-  parameters.buffers = at::zeros({buffers_size});
+  parameters.decayed = at::zeros({decayed_size}, device);
+  parameters.plain = at::zeros({plain_size}, device);
+  parameters.buffers = at::zeros({buffers_size}, device);
   if (trained) {
-    parameters.decayed_gradient = at::zeros({decayed_size});
-    parameters.plain_gradient = at::zeros({plain_size});
+    parameters.decayed_gradient = at::zeros({decayed_size}, device);
+    parameters.plain_gradient = at::zeros({plain_size}, device);
   }
   for (const Place& place : places) {
     at::Tensor tensor =
@@ -125,7 +126,9 @@ void Initialize(uint64_t seed, Parameters* parameters) {
   const at::NoGradGuard no_grad;
   const at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, tensor] : parameters->by_name) {
-    InitializeOne(name, generator, &tensor);
+    at::Tensor values = at::empty(tensor.sizes());
+    InitializeOne(name, generator, &values);
+    tensor.copy_(values);
   }
 }
 

@@ -31,13 +31,14 @@ struct Parameters {
   TensorMap by_name;
 };
 
-// Zeros everywhere.
-Parameters MakeParameters(const ModelConfig& config, bool trained);
+// Zeros everywhere, on `device`.
+Parameters MakeParameters(const ModelConfig& config, bool trained,
+                          at::Device device = at::kCPU);
 
-// Weights before training, decided by `seed`: matrices normal with variance 1 /
-// fan-in, kernels 2 / fan-in, norms and skips 1, biases 0, A = -1, the bias of
-// Delta so that softplus(bias) is log-uniform in [0.001, 0.1] (Gu and Dao,
-// Mamba, arXiv:2312.00752, section 3.6).
+// Weights before training, decided by `seed` alone, not by the device: matrices
+// normal with variance 1 / fan-in, kernels 2 / fan-in, norms and skips 1,
+// biases 0, A = -1, the bias of Delta so that softplus(bias) is log-uniform in
+// [0.001, 0.1] (Gu and Dao, Mamba, arXiv:2312.00752, section 3.6).
 void Initialize(uint64_t seed, Parameters* parameters);
 
 }  // namespace groupmamba::training

@@ -1,6 +1,7 @@
 #include "model/training/peers.h"
 
 #include <chrono>
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include "ATen/ops/tensor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "model/training/nccl_group.h"
 #include "torch/csrc/autograd/custom_function.h"
 #include "torch/csrc/distributed/c10d/ProcessGroupGloo.hpp"
 #include "torch/csrc/distributed/c10d/TCPStore.hpp"
@@ -24,11 +26,24 @@ std::string FirstLine(const std::exception& error) {
   return std::string(*absl::StrSplit(error.what(), '\n').begin());
 }
 
-class GlooPeers final : public Peers {
+class GroupPeers final : public Peers {
  public:
-  GlooPeers(c10::intrusive_ptr<c10d::ProcessGroupGloo> group,
-            const TimeSource* clock)
-      : group_(std::move(group)), clock_(clock) {}
+  // `device`: where the group takes tensors.
+  GroupPeers(c10::intrusive_ptr<c10d::Backend> group, at::Device device,
+             const TimeSource* clock)
+      : group_(std::move(group)), device_(device), clock_(clock) {}
+
+  // NCCL's wants to be ended, while the others are there.
+  ~GroupPeers() override {
+    try {
+      if (!lost_) group_->shutdown();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "process %d: %s\n", rank(),
+                   FirstLine(error).c_str());
+    }
+  }
+  GroupPeers(const GroupPeers&) = delete;
+  GroupPeers& operator=(const GroupPeers&) = delete;
 
   int rank() const override { return group_->getRank(); }
   int size() const override { return group_->getSize(); }
@@ -53,10 +68,12 @@ class GlooPeers final : public Peers {
 
   void Exchange(at::Tensor* tensor, const Collective& collective) {
     const TimePoint start = clock_->Now();
-    std::vector<at::Tensor> tensors = {*tensor};
+    std::vector<at::Tensor> tensors = {tensor->to(device_)};
     try {
       collective(tensors)->wait();
+      tensor->copy_(tensors[0]);  // nothing, where it was there already
     } catch (const std::exception& error) {
+      lost_ = true;
       throw std::runtime_error(absl::StrCat(
           "process ", rank(), " of ", size(),
           " has lost the others: ", FirstLine(error),
@@ -65,9 +82,11 @@ class GlooPeers final : public Peers {
     seconds_ += ToSeconds(clock_->Now() - start);
   }
 
-  const c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  const c10::intrusive_ptr<c10d::Backend> group_;
+  const at::Device device_;
   const TimeSource* const clock_;
   double seconds_ = 0;
+  bool lost_ = false;  // the others
 };
 
 c10::intrusive_ptr<c10d::Store> MeetAt(const PeerSpec& spec) {
@@ -80,7 +99,7 @@ c10::intrusive_ptr<c10d::Store> MeetAt(const PeerSpec& spec) {
   return c10::make_intrusive<c10d::TCPStore>(spec.address, options);
 }
 
-std::shared_ptr<gloo::transport::Device> DeviceOf(const PeerSpec& spec) {
+std::shared_ptr<gloo::transport::Device> InterfaceOf(const PeerSpec& spec) {
   if (!spec.interface.empty()) {
     return c10d::ProcessGroupGloo::createDeviceForInterface(spec.interface);
   }
@@ -89,6 +108,14 @@ std::shared_ptr<gloo::transport::Device> DeviceOf(const PeerSpec& spec) {
     return c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1");
   }
   return c10d::ProcessGroupGloo::createDefaultDevice();
+}
+
+c10::intrusive_ptr<c10d::Backend> MakeGlooGroup(const PeerSpec& spec) {
+  auto options = c10d::ProcessGroupGloo::Options::create(
+      std::chrono::seconds(spec.timeout_s));
+  options->devices.push_back(InterfaceOf(spec));
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(MeetAt(spec), spec.rank,
+                                                     spec.size, options);
 }
 
 // What autograd keeps until the backward pass.
@@ -122,15 +149,13 @@ struct AverageFunction : torch::autograd::Function<AverageFunction> {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Peers>> Peers::Join(const PeerSpec& spec,
-                                                   const TimeSource* clock) {
+                                                   const TimeSource* clock,
+                                                   at::Device device) {
   try {
-    auto options = c10d::ProcessGroupGloo::Options::create(
-        std::chrono::seconds(spec.timeout_s));
-    options->devices.push_back(DeviceOf(spec));
-    return std::make_unique<GlooPeers>(
-        c10::make_intrusive<c10d::ProcessGroupGloo>(MeetAt(spec), spec.rank,
-                                                    spec.size, options),
-        clock);
+    return std::make_unique<GroupPeers>(device.is_cuda()
+                                            ? MakeNcclGroup(MeetAt(spec), spec)
+                                            : MakeGlooGroup(spec),
+                                        device, clock);
   } catch (const std::exception& error) {
     return absl::UnavailableError(absl::StrCat(
         "process ", spec.rank, " of ", spec.size,

@@ -1,5 +1,5 @@
 // The processes that train one model together, over LibTorch's distributed
-// package (c10d) with Gloo.
+// package (c10d): with NCCL where they train on GPUs, else with Gloo.
 
 #ifndef GROUPMAMBA_MODEL_TRAINING_PEERS_H_
 #define GROUPMAMBA_MODEL_TRAINING_PEERS_H_
@@ -22,9 +22,11 @@ namespace groupmamba::training {
 // Thread-safety: one thread.
 class Peers {
  public:
-  // Waits for all of them. UNAVAILABLE: they did not come.
-  static absl::StatusOr<std::unique_ptr<Peers>> Join(const PeerSpec& spec,
-                                                     const TimeSource* clock);
+  // Waits for all of them. `device` is what this one trains on; tensors below
+  // may be there or on the processor. UNAVAILABLE: they did not come.
+  static absl::StatusOr<std::unique_ptr<Peers>> Join(
+      const PeerSpec& spec, const TimeSource* clock,
+      at::Device device = at::kCPU);
   virtual ~Peers() = default;
 
   virtual int rank() const = 0;

@@ -7,6 +7,7 @@
 #include "ATen/TensorOperators.h"
 #include "base/status_macros.h"
 #include "model/training/augment.h"
+#include "model/training/device.h"
 #include "model/training/mix.h"
 
 namespace groupmamba::training {
@@ -21,6 +22,7 @@ RunPictures::RunPictures(const TrainSettings& settings,
                          std::unique_ptr<PictureSource> test, int64_t rank)
     : settings_(settings),
       config_(MakeModelConfig(settings)),
+      device_(DeviceOf(settings.run)),
       train_(std::move(train)),
       test_(std::move(test)),
       rank_(rank),
@@ -64,7 +66,7 @@ PlannedStep RunPictures::PlanStep(int64_t step) {
 
 absl::StatusOr<Batch> RunPictures::NextBatch() {
   GM_ASSIGN_OR_RETURN(const LoadedBatch loaded, loader_->Next());
-  Batch batch = MakeBatch(loaded, config_.input);
+  Batch batch = MakeBatch(loaded, config_.input, device_);
   ApplyMix(DrawMix(MakeMixSpec(settings_), config_.input.crop,
                    MixRandom(settings_.seed, next_step_)),
            &batch);
@@ -89,7 +91,7 @@ absl::StatusOr<int64_t> RunPictures::CountRight(FashionSplit split,
   int64_t right = 0;
   for (int64_t step = 0; step < options.end_step; ++step) {
     GM_ASSIGN_OR_RETURN(const LoadedBatch loaded, loader.Next());
-    const Batch batch = MakeBatch(loaded, config_.input);
+    const Batch batch = MakeBatch(loaded, config_.input, device_);
     right +=
         logits(batch.images).argmax(1).eq(batch.labels).sum().item<int64_t>();
   }

@@ -22,7 +22,8 @@ namespace groupmamba::training {
 // Thread-safety: one thread.
 class RunPictures {
  public:
-  // `rank`: which of the settings' processes this is.
+  // `rank`: which of the settings' processes this is. Batches are on the
+  // settings' device (device.h).
   RunPictures(const TrainSettings& settings,
               std::unique_ptr<PictureSource> train,
               std::unique_ptr<PictureSource> test, int64_t rank);
@@ -54,6 +55,7 @@ class RunPictures {
 
   const TrainSettings settings_;
   const ModelConfig config_;
+  const at::Device device_;
   const std::unique_ptr<PictureSource> train_;
   const std::unique_ptr<PictureSource> test_;
   const int64_t rank_;

@@ -1,5 +1,6 @@
 #include "model/training/run_settings.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/command_line.h"
 
@@ -7,6 +8,13 @@ namespace groupmamba::training {
 
 void AddRunFlags(CLI::App* app, RunSettings* s) {
   const std::string group = "Run";
+  app->add_option("--device", s->device,
+                  "auto, cpu, cuda or cuda:N. cuda: a GPU for each process of "
+                  "this machine; auto: the same where the build has CUDA and "
+                  "there are as many, else the processor")
+      ->check(CheckDeviceName)
+      ->capture_default_str()
+      ->group(group);
   app->add_option("--checkpoint-minutes", s->checkpoint_minutes,
                   "Between checkpoints within an epoch; the newest and the one "
                   "before it are kept")
@@ -45,6 +53,9 @@ absl::Status CheckRunSettings(const RunSettings& s, int64_t batch) {
       {s.log_steps >= 1, "--log-steps must be at least 1"},
       {s.processes >= 1 && s.processes <= 1024,
        "--processes must be 1 to 1024"},
+      {s.processes == 1 || !absl::StartsWith(s.device, "cuda:"),
+       "--device cuda:N is one GPU, of one process; cuda is one for each of "
+       "--processes"},
       {s.peer_timeout_s >= 1 && s.peer_timeout_s <= 86'400,
        "--peer-timeout-s must be 1 to 86400 seconds"},
   };

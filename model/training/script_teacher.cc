@@ -41,9 +41,11 @@ class ScriptTeacher final : public Teacher {
       : module_(std::move(module)),
         classes_(student.classes),
         side_(options.side == 0 ? student.input.crop : options.side),
-        scale_(Channels(student.input.std) / Channels(options.std)),
-        shift_((Channels(student.input.mean) - Channels(options.mean)) /
-               Channels(options.std)) {}
+        scale_((Channels(student.input.std) / Channels(options.std))
+                   .to(options.device)),
+        shift_(((Channels(student.input.mean) - Channels(options.mean)) /
+                Channels(options.std))
+                   .to(options.device)) {}
 
   at::Tensor Targets(const Batch& batch) const override {
     const at::Tensor labels = Logits(batch.images).argmax(1);
@@ -76,13 +78,14 @@ absl::StatusOr<std::unique_ptr<Teacher>> LoadScriptTeacher(
     const std::string& path, const ModelConfig& student,
     const TeacherOptions& options) {
   try {
-    torch::jit::Module module = torch::jit::load(path, at::kCPU);
+    torch::jit::Module module = torch::jit::load(path, options.device);
     module.eval();
     auto teacher =
         std::make_unique<ScriptTeacher>(std::move(module), student, options);
     const at::NoGradGuard no_grad;
     const int side = student.input.crop;
-    const at::Tensor logits = teacher->Logits(at::zeros({1, 3, side, side}));
+    const at::Tensor logits =
+        teacher->Logits(at::zeros({1, 3, side, side}, options.device));
     if (!logits.defined() ||
         logits.sizes() != at::IntArrayRef({1, student.classes})) {
       return Wrong(

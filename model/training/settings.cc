@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/command_line.h"
@@ -264,6 +265,8 @@ std::string ResultSettingsJson(const TrainSettings& s) {
                                  {"seed", s.seed},
                                  {"threads", s.threads},
                                  {"processes", s.run.processes}};
+  // Not on the processor: runs from before there was a choice go on.
+  if (absl::StartsWith(s.run.device, "cuda")) json["device"] = "cuda";
   AddToJson(s.pictures, &json);
   return json.dump();
 }

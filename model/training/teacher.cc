@@ -52,8 +52,9 @@ class WrittenTeacher final : public Teacher {
     for (const int32_t picture : batch.pictures) {
       labels.push_back(labels_[picture]);
     }
-    return SoftTargets(at::tensor(at::ArrayRef<int64_t>(labels)), classes_,
-                       /*smoothing=*/0, batch.share);
+    return SoftTargets(
+        at::tensor(at::ArrayRef<int64_t>(labels)).to(batch.labels.device()),
+        classes_, /*smoothing=*/0, batch.share);
   }
 
  private:
@@ -61,8 +62,9 @@ class WrittenTeacher final : public Teacher {
   const int64_t classes_;
 };
 
-absl::StatusOr<std::unique_ptr<Teacher>> LoadFolder(
-    const std::string& path, const ModelConfig& student) {
+absl::StatusOr<std::unique_ptr<Teacher>> LoadFolder(const std::string& path,
+                                                    const ModelConfig& student,
+                                                    at::Device device) {
   GM_ASSIGN_OR_RETURN(const ModelFolder folder, ReadModelFolder(path));
   if (!SamePictures(folder.config.input, student.input) ||
       folder.config.classes != student.classes) {
@@ -72,8 +74,10 @@ absl::StatusOr<std::unique_ptr<Teacher>> LoadFolder(
         folder.config.classes, " classes against ", student.classes, ")"));
   }
   GM_ASSIGN_OR_RETURN(const SafetensorsFile weights, ReadWeights(folder));
+  TensorMap tensors = TensorsOf(weights);
+  for (auto& [name, tensor] : tensors) tensor = tensor.to(device);
   GM_ASSIGN_OR_RETURN(std::unique_ptr<Network> network,
-                      Network::Create(folder.config, TensorsOf(weights)));
+                      Network::Create(folder.config, std::move(tensors)));
   return std::make_unique<NetworkTeacher>(std::move(network), student.classes);
 }
 
@@ -104,13 +108,14 @@ absl::StatusOr<std::unique_ptr<Teacher>> LoadTeacher(
         ": a teacher is a model folder, a TorchScript file (.pt) or a "
         "file of answers (.safetensors)"));
   }
-  return LoadFolder(path, student);
+  return LoadFolder(path, student, options.device);
 }
 
 absl::StatusOr<std::vector<int32_t>> AskTeacher(const Teacher& teacher,
                                                 const PictureSource& pictures,
                                                 BrokenPictures* broken,
-                                                LoaderOptions loader) {
+                                                LoaderOptions loader,
+                                                at::Device device) {
   const int64_t count = pictures.count();
   loader.augment.reset();
   loader.first_step = 0;
@@ -121,7 +126,9 @@ absl::StatusOr<std::vector<int32_t>> AskTeacher(const Teacher& teacher,
   for (int64_t step = 0; step < loader.end_step; ++step) {
     GM_ASSIGN_OR_RETURN(const LoadedBatch loaded, batches.Next());
     const at::Tensor labels =
-        teacher.Targets(MakeBatch(loaded, loader.input)).argmax(1);
+        teacher.Targets(MakeBatch(loaded, loader.input, device))
+            .argmax(1)
+            .cpu();
     for (size_t i = 0; i < loaded.labels.size(); ++i) {
       answers.push_back(loaded.labels[i] < 0
                             ? pictures.label(loaded.pictures[i])

@@ -32,6 +32,9 @@ class Teacher {
 };
 
 struct TeacherOptions {
+  // Where it computes, as its batches are.
+  at::Device device = at::kCPU;
+
   // Of a TorchScript file: the side of its pictures in pixels, 0 for the
   // student's, and how they are normalised (InputConfig).
   int side = 0;
@@ -56,11 +59,12 @@ absl::StatusOr<std::unique_ptr<Teacher>> LoadTeacher(
 // The class that the teacher chooses for every picture of the source, as it is
 // served: what WriteTeacherLabels takes. `loader` says how they are read; its
 // steps do not matter. For a picture that cannot be read, which no step will
-// see, its own label. Errors: of Loader::Next.
+// see, its own label. `device` is the teacher's. Errors: of Loader::Next.
 absl::StatusOr<std::vector<int32_t>> AskTeacher(const Teacher& teacher,
                                                 const PictureSource& pictures,
                                                 BrokenPictures* broken,
-                                                LoaderOptions loader);
+                                                LoaderOptions loader,
+                                                at::Device device = at::kCPU);
 
 }  // namespace groupmamba::training
 

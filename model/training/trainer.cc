@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "model/file.h"
 #include "model/manifest.h"
+#include "model/training/device.h"
 #include "nlohmann/json.hpp"
 
 namespace groupmamba::training {
@@ -29,6 +30,7 @@ LearnerOptions MakeLearnerOptions(const TrainSettings& s, Peers* peers) {
           .drop_path = s.drop_path,
           .bf16 = s.precision == "bf16",
           .seed = s.seed,
+          .device = DeviceOf(s.run),
           .peers = peers};
 }
 

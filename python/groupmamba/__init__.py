@@ -1,5 +1,5 @@
-"""GroupMamba's kernels for the processor as PyTorch operators: with gradients,
-deterministic to the bit whatever the number of threads, known to torch.compile.
+"""GroupMamba's kernels as PyTorch operators: with gradients, deterministic to the bit
+whatever the number of threads, known to torch.compile.
 
     import torch, groupmamba
     mixer = groupmamba.SS2D(64, groupmamba.Direction.TOP_BOTTOM)
@@ -11,6 +11,10 @@ been built against the PyTorch that runs (cmake/deps.lock has the version).
 
 float32 runs on AVX-512, AVX2 or any processor; float64 is there for gradcheck, and
 slow. There are no second derivatives. Under autocast the operators compute in float32.
+
+On CUDA tensors ss2d_core is kernels of ours where the library was built with CUDA (no GPU
+has run them yet), float32 or bfloat16 with parameters in float32; everything else there is
+PyTorch's own operators.
 """
 
 import enum

@@ -164,8 +164,8 @@ std::vector<std::string> CheckHarm(const std::vector<Entry>& callers,
                                    const std::vector<Entry>& server,
                                    const client::MetricsPage& page,
                                    const Damage& damage) {
-  std::set<std::string> of_loads = {"OK", "RESOURCE_EXHAUSTED",
-                                    "DEADLINE_EXCEEDED"};
+  const std::set<std::string> of_loads = {"OK", "RESOURCE_EXHAUSTED",
+                                          "DEADLINE_EXCEEDED"};
   std::set<std::string> of_all = of_loads;
   of_all.insert({"CANCELLED", "INVALID_ARGUMENT", "NOT_FOUND", "INTERNAL"});
   Mismatches mismatches;
@@ -179,12 +179,10 @@ std::vector<std::string> CheckHarm(const std::vector<Entry>& callers,
     }
   };
   check("server", server, of_all);
-  if (Sum(page, "connections_abused_total") > 0) {
-    of_loads.insert("UNAVAILABLE");
-    of_all.insert("UNAVAILABLE");
-  }
   check("caller", callers, of_all);
   check("load client", loads, of_loads);
+  Expect("connections_abused_total", Sum(page, "connections_abused_total"), 0,
+         &mismatches);
   int internal = 0;
   for (const Entry& entry : server) {
     if (entry.code == "INTERNAL") ++internal;

@@ -42,10 +42,8 @@ std::vector<std::string> CheckRepair(const client::MetricsPage& page,
 // Calls that the damage does not excuse: more of INTERNAL at the server than
 // kills, OK from a version that never was, and codes that a call of its kind
 // cannot end with. `loads`: of the load clients, which send good pictures that
-// need no decoder. UNAVAILABLE is excused where the page says that the frame
-// guard ended a connection, as it may after a machine stood still for a second:
-// calls that expired meanwhile look as if they were cancelled at once.
-// Sentences as below.
+// need no decoder. And no connection may have been ended by the frame guard: a
+// machine that stood still is not a client's abuse. Sentences as below.
 std::vector<std::string> CheckHarm(const std::vector<Entry>& callers,
                                    const std::vector<Entry>& loads,
                                    const std::vector<Entry>& server,

@@ -139,7 +139,7 @@ Schedule MakeSchedule(uint64_t seed, bool isolated) {
   Duration free = milliseconds(500);
   for (int64_t i = dice.Draw(0, 3); i > 0; --i) {
     const Duration start = free + milliseconds(dice.Draw(0, 700));
-    const Duration length = milliseconds(dice.Draw(20, 500));
+    const Duration length = milliseconds(dice.Draw(20, 1500));
     if (start + length > kLength) break;
     schedule.stops.push_back({start, length});
     free = start + length + milliseconds(50);

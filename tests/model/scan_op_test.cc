@@ -14,6 +14,7 @@
 #include "ATen/ops/softplus.h"
 #include "ATen/ops/stack.h"
 #include "ATen/ops/zeros.h"
+#include "model/ss2d_composition.h"
 #include "tests/model/small_network.h"
 #include "tests/reference/selective_scan_oracle.h"
 
@@ -80,6 +81,17 @@ class ScanOpTest : public testing::TestWithParam<Direction> {
     return gradients;
   }
 
+  void ExpectTheCompositions(const at::Tensor& y) {
+    const at::Tensor expected = Composition(leaves_.Operands(), GetParam());
+    EXPECT_LE(RelativeDifference(y, expected), 1e-6);
+    const std::vector<at::Tensor> gradients = Gradients(y);
+    const std::vector<at::Tensor> expected_gradients = Gradients(expected);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      EXPECT_LE(RelativeDifference(gradients[i], expected_gradients[i]), 1e-5)
+          << "leaf " << i;
+    }
+  }
+
   Leaves leaves_;
   const at::Tensor weights_ = at::randn({kBatch, kTokens, kChannels});
 };
@@ -91,15 +103,11 @@ INSTANTIATE_TEST_SUITE_P(Directions, ScanOpTest,
                                          Direction::kBottomTop));
 
 TEST_P(ScanOpTest, ValueAndGradientsAreThoseOfTheComposition) {
-  const at::Tensor y = SelectiveScan(leaves_.Operands(), kGrid, GetParam());
-  const at::Tensor expected = Composition(leaves_.Operands(), GetParam());
-  EXPECT_LE(RelativeDifference(y, expected), 1e-6);
-  const std::vector<at::Tensor> gradients = Gradients(y);
-  const std::vector<at::Tensor> expected_gradients = Gradients(expected);
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    EXPECT_LE(RelativeDifference(gradients[i], expected_gradients[i]), 1e-5)
-        << "leaf " << i;
-  }
+  ExpectTheCompositions(SelectiveScan(leaves_.Operands(), kGrid, GetParam()));
+}
+
+TEST_P(ScanOpTest, WhatRunsWhereThereIsNoKernelIsTheComposition) {
+  ExpectTheCompositions(ScanComposition(leaves_.Operands(), kGrid, GetParam()));
 }
 
 TEST_P(ScanOpTest, GradientsAreTheSameToTheBitAgain) {

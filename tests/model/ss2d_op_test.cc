@@ -5,91 +5,20 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
-#include <tuple>
-#include <vector>
-
 #include "ATen/Parallel.h"
 #include "ATen/TensorOperators.h"
 #include "ATen/autocast_mode.h"
 #include "ATen/core/grad_mode.h"
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
-#include "ATen/ops/zeros_like.h"
+#include "model/ss2d_composition.h"
 #include "tests/model/small_network.h"
-#include "tests/reference/ss2d_composition.h"
+#include "tests/model/ss2d_leaves.h"
 
 namespace groupmamba {
 namespace {
 
 using kernels::Direction;
-
-constexpr double kEpsilon = 1e-5;
-
-// xz and the parameters, of the sizes met in a network.
-struct Leaves {
-  Leaves(int64_t batch, Grid grid, int64_t d)
-      : grid(grid),
-        all{at::randn({batch, grid.height * grid.width, 2 * d}),
-            at::randn({d, 1, 3, 3}) / 3,
-            at::randn({d}) / 3,
-            at::randn({1, Rank(d) + 2, d}) / 4,
-            at::randn({1, d, Rank(d)}) / 2,
-            at::rand({1, d}) * 4 - 4,
-            at::randn({d, 1}) / 2,
-            at::randn({d}),
-            at::rand({d}) + 0.5,
-            at::randn({d}) / 2},
-        weights(at::randn({batch, grid.height * grid.width, d})) {}
-
-  static int64_t Rank(int64_t d) { return (d + 15) / 16; }
-
-  Ss2dParameters Parameters() const {
-    return {all[1], all[2], all[3], all[4], all[5],
-            all[6], all[7], all[8], all[9]};
-  }
-
-  Leaves In(at::ScalarType type) const {
-    Leaves converted = *this;
-    for (at::Tensor& leaf : converted.all) {
-      leaf = leaf.detach().to(type).clone().set_requires_grad(true);
-    }
-    converted.weights = weights.to(type);
-    return converted;
-  }
-
-  Grid grid;
-  std::vector<at::Tensor> all;
-  at::Tensor weights;  // of the loss
-};
-
-constexpr const char* kNames[] = {"xz",
-                                  "conv2d.weight",
-                                  "conv2d.bias",
-                                  "x_proj_weight",
-                                  "dt_projs_weight",
-                                  "dt_projs_bias",
-                                  "A_logs",
-                                  "Ds",
-                                  "out_norm.weight",
-                                  "out_norm.bias"};
-
-// The value, and the gradients of sum(weights * value) by every leaf.
-template <class Core>
-std::vector<at::Tensor> ValueAndGradients(const Leaves& leaves,
-                                          Direction direction, Core core) {
-  const at::Tensor out = core(leaves.all[0], leaves.Parameters(), leaves.grid,
-                              direction, kEpsilon);
-  (out * leaves.weights).sum().backward();
-  std::vector<at::Tensor> results = {out.detach()};
-  for (const at::Tensor& leaf : leaves.all) {
-    // On one token the composition has none by A_logs.
-    results.push_back(leaf.grad().defined() ? leaf.grad().clone()
-                                            : at::zeros_like(leaf));
-    leaf.mutable_grad().reset();
-  }
-  return results;
-}
 
 class Ss2dOpTest : public testing::TestWithParam<Direction> {
  protected:
@@ -97,8 +26,8 @@ class Ss2dOpTest : public testing::TestWithParam<Direction> {
 
   void ExpectTheCompositions(const Leaves& leaves, at::ScalarType type,
                              double value_tolerance, double tolerance) {
-    const auto want = ValueAndGradients(leaves.In(at::kDouble), GetParam(),
-                                        reference::Ss2dComposition);
+    const auto want =
+        ValueAndGradients(leaves.In(at::kDouble), GetParam(), Ss2dComposition);
     const auto got = ValueAndGradients(leaves.In(type), GetParam(), Ss2dCore);
     EXPECT_LE(RelativeDifference(got[0], want[0]), value_tolerance);
     for (size_t i = 1; i < got.size(); ++i) {

@@ -113,11 +113,11 @@ class OperatorsTest(unittest.TestCase):
         xz, parameters = core_arguments(torch.float32)
         with torch.no_grad():
             out, saved = torch.ops.groupmamba._ss2d_core_forward(
-                xz, parameters, HEIGHT, WIDTH, 1, 1e-5, True)
+                xz, parameters, HEIGHT, WIDTH, 1, 1e-5, D)  # one state: few steps
             tests = ("test_schema", "test_faketensor")
             torch.library.opcheck(
                 torch.ops.groupmamba._ss2d_core_forward.default,
-                (xz, parameters, HEIGHT, WIDTH, 1, 1e-5, True), test_utils=tests)
+                (xz, parameters, HEIGHT, WIDTH, 1, 1e-5, D), test_utils=tests)
             torch.library.opcheck(
                 torch.ops.groupmamba._ss2d_core_backward.default,
                 (torch.ones_like(out), xz, saved, parameters, HEIGHT, WIDTH, 1, 1e-5),

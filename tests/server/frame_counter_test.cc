@@ -131,6 +131,36 @@ TEST_F(FrameCounterTest, ANewCallsResetCountsAsFive) {
   EXPECT_EQ(Read(reset(9)), Abuse::kResets);
 }
 
+// As when the server stood still: with the calls come the ends of their
+// deadlines.
+TEST_F(FrameCounterTest, AfterAStallExpiredCallsCountAsOneEach) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  uint32_t stream = 1;
+  for (int i = 0; i < 15; ++i, stream += 2) {
+    ASSERT_EQ(Read(Call(stream)), std::nullopt);
+    now_ += std::chrono::milliseconds(5);
+  }
+  now_ += std::chrono::seconds(2);
+  for (int i = 0; i < 15; ++i, stream += 2) {
+    ASSERT_EQ(Read(Call(stream) + Frame(kRstStream, 0, stream, "1234")),
+              std::nullopt);
+  }
+}
+
+TEST_F(FrameCounterTest, CallsThatAreCancelledAtOnceEarnNothingForEachOther) {
+  Begin();
+  ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);
+  int count = 0;
+  std::optional<Abuse> abuse;
+  for (uint32_t stream = 1; stream < 200 && !abuse.has_value(); stream += 2) {
+    ++count;
+    abuse = Read(Call(stream) + Frame(kRstStream, 0, stream, "1234"));
+  }
+  EXPECT_EQ(abuse, Abuse::kResets);
+  EXPECT_EQ(count, 5) << "four at five each, a half of it earned";
+}
+
 TEST_F(FrameCounterTest, ACallThatWasCancelledAfterAWhileCountsAsOne) {
   Begin();
   ASSERT_EQ(Read(Frame(kSettings, kAck, 0)), std::nullopt);

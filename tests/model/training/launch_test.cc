@@ -37,6 +37,25 @@ TEST(PeerFromEnvironment, ReadsWhatTorchrunSets) {
   EXPECT_EQ((*place)->address, "train-master-0");
   EXPECT_EQ((*place)->port, 23456);
   EXPECT_EQ((*place)->interface, "eth1");
+  // A PyTorchJob's process is alone in its pod, and nobody counts it there.
+  EXPECT_EQ((*place)->local_rank, 0);
+  EXPECT_EQ((*place)->local_size, 1);
+}
+
+TEST(PeerFromEnvironment, ReadsThePlaceOnThisMachine) {
+  Variables variables = kThird;
+  variables["LOCAL_WORLD_SIZE"] = "2";
+  variables["LOCAL_RANK"] = "1";
+  const auto place = Place(variables);
+  ASSERT_TRUE(place.ok() && place->has_value()) << place.status();
+  EXPECT_EQ((*place)->local_rank, 1);
+  EXPECT_EQ((*place)->local_size, 2);
+  for (const char* wrong : {"2", "-1", ""}) {
+    variables["LOCAL_RANK"] = wrong;
+    EXPECT_THAT(Place(variables).status().message(), HasSubstr("LOCAL_RANK"));
+  }
+  variables.erase("LOCAL_RANK");
+  EXPECT_THAT(Place(variables).status().message(), HasSubstr("LOCAL_RANK"));
 }
 
 TEST(PeerFromEnvironment, WithoutWorldSizeThereIsOneProcess) {
@@ -62,6 +81,7 @@ TEST(PeerFromEnvironment, NamesTheVariableThatIsMissingOrWrong) {
 TEST(RunLocally, EachProcessHasItsPlace) {
   const int code = RunLocally(3, [](const PeerSpec& spec) {
     const bool fine = spec.size == 3 && spec.rank < 3 && spec.port > 0 &&
+                      spec.local_rank == spec.rank && spec.local_size == 3 &&
                       (spec.listen_fd >= 0) == (spec.rank == 0);
     return fine ? 0 : 1;
   });

@@ -103,6 +103,13 @@ class ProcessesTest(unittest.TestCase):
         for mine, other in zip(ours, theirs):
             self.assertAlmostEqual(mine[1], other[1], delta=1e-3)
 
+    def test_two_are_near_one_in_bf16(self):
+        options = (*EVEN, "--precision", "bf16")
+        one, two = self.train("one", *options), self.train("two", *options, *TWO)
+        ours, theirs = training.losses(one), training.losses(two)
+        for mine, other in zip(ours, theirs):
+            self.assertAlmostEqual(mine[1], other[1], delta=0.02 * mine[1])
+
     def test_torchrun_s_variables_do_the_same_as_processes(self):
         port = free_port()
         both = [self.join(rank, "joined", port, "--epochs", "2") for rank in (0, 1)]

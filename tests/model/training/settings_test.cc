@@ -114,6 +114,17 @@ TEST(TrainSettings, AVariantAloneChangesNothingButTheModel) {
   EXPECT_EQ(settings.side, TrainSettings().side);
 }
 
+TEST(TrainSettings, ADeviceIsOneOfFourWords) {
+  for (const char* device : {"auto", "cpu", "cuda", "cuda:7"}) {
+    EXPECT_EQ(Parse({"--out", "x", "--device", device}).run.device, device);
+  }
+  for (const char* device : {"gpu", "cuda:", "cuda:-1", "cuda:x", ""}) {
+    EXPECT_THROW(Parse({"--out", "x", "--device", device}),
+                 CLI::ValidationError)
+        << device;
+  }
+}
+
 TEST(TrainSettings, WithoutAFolderToWriteThereMustBeAnswersToWrite) {
   EXPECT_THROW(Parse({}), CLI::RequiredError);
   EXPECT_EQ(
@@ -143,6 +154,11 @@ TEST(TrainSettings, OneOutOfRangeIsNamed) {
        "--learning-rate-batch"},
       {[](TrainSettings& s) { s.final_learning_rate = 2; },
        "--final-learning-rate"},
+      {[](TrainSettings& s) {
+         s.run.device = "cuda:1";
+         s.run.processes = 2;
+       },
+       "--device"},
       {[](TrainSettings& s) { s.pictures.resize = 40; }, "--resize"},
       {[](TrainSettings& s) { s.pictures.std[1] = 0; }, "--std"},
       {[](TrainSettings& s) { s.pictures.mixup = 5; }, "--mixup"},
@@ -174,6 +190,14 @@ TEST(ResultSettingsJson, TellsRunsWithOtherResultsApart) {
   elsewhere.out = "other";
   elsewhere.run.checkpoint_minutes = 1;
   EXPECT_EQ(ResultSettingsJson(elsewhere), ResultSettingsJson(plain));
+  TrainSettings on_processor = plain;
+  on_processor.run.device = "cpu";
+  EXPECT_EQ(ResultSettingsJson(on_processor), ResultSettingsJson(plain));
+  TrainSettings on_gpu = plain, on_another = plain;
+  on_gpu.run.device = "cuda:0";
+  on_another.run.device = "cuda:3";
+  EXPECT_NE(ResultSettingsJson(on_gpu), ResultSettingsJson(plain));
+  EXPECT_EQ(ResultSettingsJson(on_gpu), ResultSettingsJson(on_another));
   TrainSettings other = plain;
   other.seed = 2;
   EXPECT_NE(ResultSettingsJson(other), ResultSettingsJson(plain));

@@ -99,6 +99,21 @@ TEST(TrainProgram, TrainsOnShardsInBf16ToTheSameBitsWhateverTheLoadersThreads) {
   EXPECT_TRUE(one == ReadFileForTest(dir.Path("own/3/model.safetensors")));
 }
 
+TEST(TrainProgram, WithoutAGpuItSaysWhatToDo) {
+  const TempDir dir;
+  WriteFolders(dir);
+  const Result result =
+      RunTrainer(dir, absl::StrCat("--data ", dir.path(), " --out ", dir.path(),
+                                   "/own/1 --device cuda:99", kSmall));
+  if (GM_CUDA) {
+    EXPECT_EQ(result.code, 1);
+    EXPECT_THAT(result.errors, HasSubstr("GPU"));
+  } else {
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.errors, HasSubstr("./dev build-cuda"));
+  }
+}
+
 TEST(TrainProgram, WritesATeachersAnswersAndLearnsFromThem) {
   const TempDir dir;
   WriteFolders(dir);

@@ -1,4 +1,4 @@
-#include "tests/reference/ss2d_composition.h"
+#include "model/ss2d_composition.h"
 
 #include <vector>
 
@@ -12,7 +12,7 @@
 #include "ATen/ops/stack.h"
 #include "ATen/ops/zeros_like.h"
 
-namespace groupmamba::reference {
+namespace groupmamba {
 namespace {
 
 using kernels::Direction;
@@ -31,8 +31,10 @@ at::Tensor Turn(at::Tensor x, Direction direction) {
   return x.contiguous();
 }
 
-}  // namespace
-
+// h_j = decay_j h_(j-1) + input_j over [batch, lines, steps, channels], the
+// lines one after the other: first all lines side by side, as if each began
+// with 0, then the states between lines, then what they add. So it takes
+// lines + steps operators one after the other, and not lines * steps.
 at::Tensor ChunkedScan(const at::Tensor& decay, const at::Tensor& input) {
   // [steps][batch, lines, channels], each contiguous.
   const auto by_step = [](const at::Tensor& x, int64_t dim) {
@@ -55,6 +57,8 @@ at::Tensor ChunkedScan(const at::Tensor& decay, const at::Tensor& input) {
   return at::addcmul(at::stack(states, 2), at::stack(products, 2),
                      at::stack(before, 1).unsqueeze(2));
 }
+
+}  // namespace
 
 at::Tensor Ss2dComposition(const at::Tensor& xz,
                            const Ss2dParameters& parameters, Grid grid,
@@ -87,4 +91,18 @@ at::Tensor Ss2dComposition(const at::Tensor& xz,
   return y * gate;
 }
 
-}  // namespace groupmamba::reference
+at::Tensor ScanComposition(const ScanOperands& operands, Grid grid,
+                           Direction direction) {
+  const auto turned = [&](const at::Tensor& x) {
+    return Turn(x.reshape({x.size(0), grid.height, grid.width, -1}), direction);
+  };
+  const at::Tensor u = turned(operands.u);
+  const at::Tensor delta =
+      turned(at::softplus(operands.delta + operands.delta_bias));
+  const at::Tensor h =
+      ChunkedScan((delta * operands.a).exp(), delta * u * turned(operands.b));
+  const at::Tensor y = h * turned(operands.c) + u * operands.d;
+  return Turn(y, direction).view(operands.u.sizes());
+}
+
+}  // namespace groupmamba
