@@ -52,7 +52,7 @@ cmd_image() { # [cpu|cuda [BUILD ARGS]]: the container image groupmamba-serve:cp
   export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
   image_base
   [ "$target" != cuda ] || image_cuda_base
-  say "building groupmamba-serve:$target with buildah (10 minutes; cuda: an hour, 25 GB)"
+  say "building groupmamba-serve:$target with buildah (10 minutes; cuda: an hour, 15 GB of disk)"
   buildah bud --format docker --timestamp "$epoch" --target "$target" \
     --build-arg BASE=localhost/groupmamba-base \
     --build-arg CUDA_BASE=localhost/groupmamba-cuda-base --build-arg SOURCE_DATE_EPOCH="$epoch" \
