@@ -5,9 +5,10 @@
 #   docker run --rm --read-only --cap-drop ALL -p 8001:8001 -p 8002:8002 groupmamba-serve
 #
 # BASE: Debian 12; give it with its digest for builds that can be repeated. Of it only the
-# libraries that are loaded get into the image, in the versions of deploy/image/*.lock; compiler,
+# libraries that are loaded get into the image, in the versions of deploy/image/run.lock; compiler,
 # headers and tools stay behind, but decide the programs' bits, so build.lock pins them, too.
-# CUDA_BASE: Debian 12 with nvcc of CUDA 13.0, for the target cuda.
+# CUDA_BASE: Debian 12 with nvcc of CUDA 13.0, for the target cuda; without a Docker engine,
+# `./dev image cuda` makes it of this machine's toolkit.
 # SOURCE_DATE_EPOCH: the time of every file, in Unix seconds.
 ARG BASE=debian:12-slim
 ARG CUDA_BASE=${BASE}
@@ -23,7 +24,7 @@ RUN cmake --preset release -DGROUPMAMBA_TORCH=OFF \
  && ninja -C build/release described \
  && cmake --install build/release --prefix /opt/groupmamba --strip
 ARG SOURCE_DATE_EPOCH=0
-RUN python3 deploy/image/assemble.py --lock deploy/image/cpu.lock \
+RUN python3 deploy/image/assemble.py --lock deploy/image/run.lock \
       --build-lock deploy/image/build.lock --epoch ${SOURCE_DATE_EPOCH} \
       /opt/groupmamba models /image
 
@@ -33,9 +34,9 @@ COPY . .
 RUN ./dev build-cuda described \
  && cmake --install build/cuda --prefix /opt/groupmamba --strip --component Unspecified
 ARG SOURCE_DATE_EPOCH=0
-RUN python3 deploy/image/assemble.py --wheels cmake/deps.lock --wheels cmake/cuda.lock \
-      --build-lock deploy/image/build.lock --epoch ${SOURCE_DATE_EPOCH} \
-      /opt/groupmamba models /image
+RUN python3 deploy/image/assemble.py --lock deploy/image/run.lock \
+      --build-lock deploy/image/build.lock --wheels cmake/deps.lock --wheels cmake/cuda.lock \
+      --epoch ${SOURCE_DATE_EPOCH} /opt/groupmamba models /image
 
 FROM scratch AS cuda
 COPY --from=build-cuda /image /

@@ -20,6 +20,24 @@ image_base() {
   rm -rf "${folder%/root}"
 }
 
+# The same with nvcc, for the target cuda: this machine's toolkit without its large libraries.
+image_cuda_base() {
+  buildah images --format '{{.Name}}' | grep -q '^localhost/groupmamba-cuda-base$' && return
+  need_nvcc
+  say "making a base image with this machine's nvcc"
+  local container folder toolkit
+  toolkit=$(dirname "$(dirname "$(readlink -f "$(nvcc_path)")")")
+  container=$(buildah from localhost/groupmamba-base)
+  folder=$(buildah mount "$container")/usr/local/cuda
+  mkdir -p "$folder"
+  tar -C "$toolkit" -c \
+    -X <(cd "$toolkit" && find lib lib64 targets -type f -size +10M 2>/dev/null) \
+    bin include nvvm lib64 targets "$(readlink "$toolkit/lib64")" | tar -C "$folder" -x
+  buildah umount "$container" >/dev/null
+  buildah commit -q "$container" localhost/groupmamba-cuda-base >/dev/null
+  buildah rm "$container" >/dev/null
+}
+
 cmd_image() { # [cpu|cuda [BUILD ARGS]]: the container image groupmamba-serve:cpu, with Docker or without
   local target=${1:-cpu} epoch
   epoch=$(git log -1 --format=%ct)
@@ -33,9 +51,11 @@ cmd_image() { # [cpu|cuda [BUILD ARGS]]: the container image groupmamba-serve:cp
   need image
   export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
   image_base
-  say "building groupmamba-serve:$target with buildah (10 minutes)"
+  [ "$target" != cuda ] || image_cuda_base
+  say "building groupmamba-serve:$target with buildah (10 minutes; cuda: an hour, 15 GB of disk)"
   buildah bud --format docker --timestamp "$epoch" --target "$target" \
-    --build-arg BASE=localhost/groupmamba-base --build-arg SOURCE_DATE_EPOCH="$epoch" \
+    --build-arg BASE=localhost/groupmamba-base \
+    --build-arg CUDA_BASE=localhost/groupmamba-cuda-base --build-arg SOURCE_DATE_EPOCH="$epoch" \
     "${@:2}" -t "groupmamba-serve:$target.unsettled" .
   rm -rf build/image
   buildah push -q "groupmamba-serve:$target.unsettled" dir:build/image

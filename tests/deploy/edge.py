@@ -57,10 +57,9 @@ class Edge:
         self.tls = Secret(os.path.join(folder, "tls"))
         self.port, self.ready = support.free_port(), support.free_port()
         self.folder = folder
-        places = {"/etc/envoy": folder, "/secrets/tls": self.tls.folder}
-        text = {name: self.moved(data, places) for name, data in CONFIG.items()}
+        text = {name: self.moved(data) for name, data in CONFIG.items()}
         self.config = yaml.safe_load(text["envoy.yaml"])
-        for address, port in zip(self.addresses(), (self.port, self.ready, None)):
+        for address, port in zip(self.addresses(), (self.port, self.ready)):
             address.update(address="127.0.0.1", port_value=port)
         # A headless name's addresses.
         endpoints = self.cluster()["load_assignment"]["endpoints"][0]["lb_endpoints"]
@@ -72,14 +71,11 @@ class Edge:
         for name, data in text.items():
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(data)
-        self.command = [ENVOY] + [self.moved(a, places) for a in CONTAINER["args"]]
+        self.command = [ENVOY] + [self.moved(a) for a in CONTAINER["args"]]
         self.process = None
 
-    @staticmethod
-    def moved(text, places):
-        for old, new in places.items():
-            text = text.replace(old, new)
-        return text
+    def moved(self, text):
+        return text.replace("/etc/envoy", self.folder).replace("/secrets/tls", self.tls.folder)
 
     def cluster(self):
         return self.config["static_resources"]["clusters"][0]
@@ -93,10 +89,13 @@ class Edge:
                 for listener in self.config["static_resources"]["listeners"]]
 
     def validate(self):
-        """What it says of its configuration."""
-        return subprocess.run(self.command + ["--mode", "validate", "--log-level", "warning"],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False)
+        """What it says of the manifest's configuration, byte by byte but for folders."""
+        path = os.path.join(self.folder, "manifest.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.moved(CONFIG["envoy.yaml"]))
+        return subprocess.run(
+            [ENVOY, "--mode", "validate", "--config-path", path, "--log-level", "warning"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     def start(self):
         self.process = subprocess.Popen(self.command + ["--log-level", "warning"])
