@@ -1,6 +1,7 @@
 """Wheels from PyPI for tests, pinned by hash."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -16,8 +17,9 @@ def install(lock_file, site):
         with open(stamp, encoding="utf-8") as installed:
             if installed.read() == wanted:
                 return None
+    shutil.rmtree(site, ignore_errors=True)  # what another lock's packages left
     pip = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade",
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
          "--disable-pip-version-check", "--root-user-action=ignore", "--only-binary=:all:",
          "--require-hashes", "--target", site, "-r", lock_file],
         stderr=subprocess.PIPE, text=True, check=False)
