@@ -43,9 +43,8 @@ TEST_F(ProgramTest, ResultsGoToStandardOutputAndDiagnosticsToStandardError) {
 }
 
 TEST_F(ProgramTest, StandardInputIsAPicture) {
-  EXPECT_EQ(Run("classify --json - " + Target() +
-                "<" GM_BIN_DIR "/groupmamba-client"),
-            0);
+  const std::string large = folder_.Write("large", std::string(5 << 20, 'x'));
+  EXPECT_EQ(Run("classify --json - " + Target() + "<" + large), 0);
   EXPECT_THAT(Out(), StartsWith("{\"path\":\"-\",\"model\":\"stub\""));
 }
 
