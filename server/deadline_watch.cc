@@ -41,4 +41,17 @@ void DeadlineWatch::Run() {
   }
 }
 
+std::unique_ptr<DeadlineWatch> CallEvery(Duration period,
+                                         std::function<void()> run,
+                                         Clock* clock) {
+  auto watch = std::make_unique<DeadlineWatch>(
+      [period, run = std::move(run), clock] {
+        run();
+        return clock->Now() + period;
+      },
+      clock);
+  watch->Note(clock->Now() + period);
+  return watch;
+}
+
 }  // namespace groupmamba

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <thread>
 
 #include "base/clock.h"
@@ -47,6 +48,12 @@ class DeadlineWatch {
 
   std::thread thread_;
 };
+
+// Calls `run` every `period`, on a thread of its own, for the first time after
+// one, until the watch ends. `clock` must outlive it.
+std::unique_ptr<DeadlineWatch> CallEvery(Duration period,
+                                         std::function<void()> run,
+                                         Clock* clock);
 
 }  // namespace groupmamba
 

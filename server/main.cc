@@ -100,15 +100,8 @@ constexpr Duration kTrimPeriod = std::chrono::minutes(1);
 // Gives back to the system what bursts have left in glibc's heaps, of which
 // there are up to eight a core; with fewer, threads wait for each other.
 std::unique_ptr<DeadlineWatch> TrimHeaps() {
-  Clock* const clock = RealClock::Get();
-  auto watch = std::make_unique<DeadlineWatch>(
-      [clock] {
-        malloc_trim(0);
-        return clock->Now() + kTrimPeriod;
-      },
-      clock);
-  watch->Note(clock->Now() + kTrimPeriod);
-  return watch;
+  return CallEvery(
+      kTrimPeriod, [] { malloc_trim(0); }, RealClock::Get());
 }
 
 int Serve(Settings settings, const std::vector<std::string>& devices,

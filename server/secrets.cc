@@ -20,13 +20,9 @@ absl::StatusOr<std::shared_ptr<Secrets>> Secrets::Load(
     GM_ASSIGN_OR_RETURN(secrets->tokens_, Tokens::Load(options.tokens));
   }
   if (secrets->certificates_ != nullptr || secrets->tokens_ != nullptr) {
-    secrets->watch_ = std::make_unique<DeadlineWatch>(
-        [self = secrets.get(), period = options.reload_period, clock] {
-          self->Reload();
-          return clock->Now() + period;
-        },
+    secrets->watch_ = CallEvery(
+        options.reload_period, [self = secrets.get()] { self->Reload(); },
         clock);
-    secrets->watch_->Note(clock->Now() + options.reload_period);
   }
   return secrets;
 }

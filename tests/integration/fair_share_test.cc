@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -79,10 +78,6 @@ class FairShareTest : public ServerFixture {
     options.batch.max_batch = 1;
     Start(options, [this](const ModelFolder&) { return puppet_.MakeEngine(); });
     puppet_.Hold();
-  }
-
-  void AwaitInFlight(int count) {
-    while (server_->usage().in_flight != count) std::this_thread::yield();
   }
 
   void UseUpItsShare(Client* client) {

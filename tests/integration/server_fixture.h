@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,11 @@ class ServerFixture : public ::testing::Test {
     v1::ClassifyRequest request;
     request.set_encoded(file);
     return Classify(request, response);
+  }
+
+  // Waits until so many requests are let in and not ended.
+  void AwaitInFlight(int count) const {
+    while (server_->usage().in_flight != count) std::this_thread::yield();
   }
 
   std::unique_ptr<Server> server_;

@@ -57,10 +57,6 @@ class StreamTest : public ServerFixture {
     return all;
   }
 
-  void AwaitInFlight(int count) {
-    while (server_->usage().in_flight != count) std::this_thread::yield();
-  }
-
   static void ExpectDraining(const grpc::Status& status) {
     EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
     EXPECT_THAT(status.error_message(), StartsWith("draining: "));

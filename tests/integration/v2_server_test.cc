@@ -247,15 +247,12 @@ TEST_F(V2ServerTest, CancellingAStreamFreesThePlacesOfItsRequests) {
   grpc::ClientContext context;
   const auto stream = v2_->ModelStreamInfer(&context);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(PixelsRequest({2})));
-  const auto await_in_flight = [this](int count) {
-    while (server_->usage().in_flight != count) std::this_thread::yield();
-  };
-  await_in_flight(4);
+  AwaitInFlight(4);
   context.TryCancel();
-  await_in_flight(1);
+  AwaitInFlight(1);
   EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
   puppet_.ReleaseAll();
-  await_in_flight(0);
+  AwaitInFlight(0);
   EXPECT_EQ(puppet_.calls_left(), 0) << "what waited was not computed";
 }
 

@@ -4,12 +4,14 @@
 #ifndef GROUPMAMBA_TESTS_MODEL_SS2D_LEAVES_H_
 #define GROUPMAMBA_TESTS_MODEL_SS2D_LEAVES_H_
 
+#include <initializer_list>
 #include <vector>
 
 #include "ATen/TensorOperators.h"
 #include "ATen/ops/rand.h"
 #include "ATen/ops/randn.h"
 #include "ATen/ops/zeros_like.h"
+#include "gtest/gtest.h"
 #include "model/ss2d_op.h"
 
 namespace groupmamba {
@@ -108,6 +110,21 @@ std::vector<at::Tensor> ValueAndGradients(const Leaves& leaves,
     leaf.mutable_grad().reset();
   }
   return results;
+}
+
+// A picture's result and gradient by xz are the same to the bit without the
+// others of its batch.
+inline void ExpectPicturesAloneAreTheSame(
+    const Leaves& leaves, kernels::Direction direction,
+    std::initializer_list<int64_t> pictures) {
+  const auto together = ValueAndGradients(leaves, direction, Ss2dCore);
+  for (const int64_t n : pictures) {
+    const auto alone =
+        ValueAndGradients(leaves.Picture(n), direction, Ss2dCore);
+    for (int i : {0, 1}) {  // the value, and the gradient by xz
+      EXPECT_TRUE(alone[i].equal(together[i].narrow(0, n, 1)));
+    }
+  }
 }
 
 }  // namespace groupmamba

@@ -85,15 +85,8 @@ TEST_P(Ss2dOpTest, AreTheSameToTheBitForAnyNumberOfThreads) {
 }
 
 TEST_P(Ss2dOpTest, DoNotDependOnTheOtherPicturesOfTheBatch) {
-  const Leaves leaves = Leaves(3, {5, 4}, 24).In(at::kFloat);
-  const auto together = ValueAndGradients(leaves, GetParam(), Ss2dCore);
-  for (int64_t n = 0; n < 3; ++n) {
-    const auto alone =
-        ValueAndGradients(leaves.Picture(n), GetParam(), Ss2dCore);
-    for (int i : {0, 1}) {  // the value, and the gradient by xz
-      EXPECT_TRUE(alone[i].equal(together[i].narrow(0, n, 1)));
-    }
-  }
+  ExpectPicturesAloneAreTheSame(Leaves(3, {5, 4}, 24).In(at::kFloat),
+                                GetParam(), {0, 1, 2});
 }
 
 TEST_P(Ss2dOpTest, TakesSlicesAndGivesTheSameWithoutAGradient) {

@@ -49,5 +49,18 @@ TEST_F(DeadlineWatchTest, WhatIsNotedAfterTheEndHasNoEffect) {
   EXPECT_EQ(looks_, 0);
 }
 
+TEST(CallEveryTest, CallsAfterEachPeriod) {
+  SimulatedClock clock;
+  const TimePoint start = clock.Now();
+  std::atomic<int> calls = 0;
+  const auto watch = CallEvery(
+      milliseconds(10), [&calls] { ++calls; }, &clock);
+  for (int i = 0; i < 3; ++i) {
+    clock.AwaitWaiter(start + (i + 1) * milliseconds(10));
+    EXPECT_EQ(calls, i);
+    clock.Advance(milliseconds(10));
+  }
+}
+
 }  // namespace
 }  // namespace groupmamba

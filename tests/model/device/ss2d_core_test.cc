@@ -103,15 +103,8 @@ TEST_P(DeviceSs2dCore, OneTokenAndOneLineAreEnough) {
 }
 
 TEST_P(DeviceSs2dCore, APicturesBitsDoNotDependOnItsBatch) {
-  const Leaves leaves = Leaves(6, {5, 4}, 24).In(at::kFloat);
-  const auto together = ValueAndGradients(leaves, GetParam(), Ss2dCore);
-  for (int64_t n : {0, 3, 5}) {
-    const auto alone =
-        ValueAndGradients(leaves.Picture(n), GetParam(), Ss2dCore);
-    for (int i : {0, 1}) {  // the value, and the gradient by xz
-      EXPECT_TRUE(alone[i].equal(together[i].narrow(0, n, 1)));
-    }
-  }
+  ExpectPicturesAloneAreTheSame(Leaves(6, {5, 4}, 24).In(at::kFloat),
+                                GetParam(), {0, 3, 5});
 }
 
 TEST_P(DeviceSs2dCore, TakesSlicesAndGivesTheSameWithoutAGradient) {
